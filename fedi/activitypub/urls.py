@@ -147,7 +147,7 @@ def normal_host(name: str) -> str:
 
     Raises :class:`PeerFault` ``bad-url``.
     """
-    if name.startswith("["):
+    if name.startswith("[") and name.endswith("]"):
         try:
             return f"[{ipaddress.IPv6Address(name[1:-1]).compressed}]"
         except ValueError as wrong:
