@@ -72,8 +72,8 @@ class PostgresTx:
         return None if record is None else record[0]
 
     async def run(self, sql: str, /, **named: Any) -> int:
-        verb, *_, count = (await self._ask("execute", *_bound(sql, named))).split(" ")  # "UPDATE 3", "INSERT 0 1"
-        return int(count) if verb in {"INSERT", "UPDATE", "DELETE", "MERGE"} else 0
+        told = (await self._ask("execute", *_bound(sql, named))).split(" ")  # "UPDATE 3", "INSERT 0 1", "SET"
+        return int(told[-1]) if told[0] in {"INSERT", "UPDATE", "DELETE"} else 0
 
     async def many(self, sql: str, rows: Sequence[Mapping[str, Any]], /) -> None:
         if rows:
