@@ -1,6 +1,7 @@
 """Policies propose; the host asks them all, the strictest wins, and a broken one changes nothing."""
 
 from importlib.metadata import EntryPoint
+from typing import ClassVar
 
 import pytest
 
@@ -33,10 +34,10 @@ def a_policy(name, answer, capabilities=frozenset({"text"})):
         meta = PolicyMeta(
             id=name, version="1", hooks=frozenset({"incoming"}), capabilities=capabilities, describe=LINES
         )
-        seen = []
+        seen: ClassVar[list[Snapshot]] = []
 
         def decide(self, snapshot, config):
-            self.seen.append(snapshot)
+            type(self).seen = [*self.seen, snapshot]
             return answer(snapshot) if callable(answer) else answer
 
     return Policy()
