@@ -450,7 +450,8 @@ CREATE TABLE oauth_code (
     redirect_uri TEXT NOT NULL,
     scopes TEXT NOT NULL,
     challenge TEXT,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER                         -- a second use revokes what the first one got
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE token (
@@ -459,9 +460,11 @@ CREATE TABLE token (
     app INTEGER NOT NULL,
     account INTEGER,                        -- NULL: the app itself
     scopes TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    code_hash TEXT                          -- of the authorization code it was exchanged for
 ) STRICT;
 CREATE INDEX token_account ON token (account);
+CREATE INDEX token_code ON token (code_hash) WHERE code_hash IS NOT NULL;
 
 CREATE TABLE web_session (
     id_hash TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,127 @@
+"""The outermost layer of the web: request id, limits, CORS, faults to answers, headers every answer has.
+
+Headers are added when an answer is prepared, so that streams have them too.
+"""
+
+import secrets
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp.web import Request, Response, StreamResponse
+
+from fedi.errors import Problem
+from fedi.web.addresses import IPNetwork, find_client_address, limit_key
+from fedi.web.callers import find_grant
+from fedi.web.errors import problem_from, render_problem
+from fedi.web.keys import CONFIG, LIMITS
+from fedi.web.limits import Allowance, too_many
+
+log = structlog.get_logger("fedi.web")
+
+_PROXIES: web.AppKey[tuple[IPNetwork, ...]] = web.AppKey("proxies", tuple)
+_REQUEST_ID = "fedi.request_id"
+_ADDRESS = "fedi.address"
+_ALLOWANCE = "fedi.allowance"
+
+_CORS_PATHS = ("/api/", "/.well-known/", "/nodeinfo/", "/fedi/")
+_CORS_EXACT = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/userinfo"})
+_EXPOSED = (
+    "Link, Mastodon-Async-Refresh, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, "
+    "Fedi-View, Fedi-Receipt"
+)
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def install(app: web.Application) -> None:
+    """Puts this layer around ``app``. Needs CONFIG, LIMITS, TOKENS there by the time it serves."""
+    app[_PROXIES] = app[CONFIG].server.proxy_networks
+    app.middlewares.insert(0, answer)
+    app.on_response_prepare.append(add_headers)
+
+
+@web.middleware
+async def answer(request: Request, handler: Handler) -> StreamResponse:
+    try:
+        if request.method == "OPTIONS" and is_cross_origin(request.path):
+            return _preflight(request)
+        if request.path.startswith("/api/"):
+            await _count(request)
+        return await handler(request)
+    except web.HTTPException as outcome:
+        if outcome.status < 400:
+            raise  # a redirect
+        return render_problem(request, problem_from(outcome), request_id=request_id(request))
+    except Problem as problem:
+        if problem.status >= 500 or problem.internal:
+            log.info("refused", code=problem.code, detail=problem.internal, request_id=request_id(request))
+        return render_problem(request, problem, request_id=request_id(request))
+    except Exception as error:  # the one place where our own bugs become an answer
+        fault = problem_from(error)
+        if fault.code == "server-error":
+            log.exception("failed", method=request.method, path=request.path, request_id=request_id(request))
+        return render_problem(request, fault, request_id=request_id(request))
+
+
+async def add_headers(request: Request, response: StreamResponse) -> None:
+    """Runs before the first byte of every answer."""
+    headers = response.headers
+    path = request.path
+    headers["X-Request-Id"] = request_id(request)
+    headers["X-Content-Type-Options"] = "nosniff"
+    if is_cross_origin(path):
+        headers.update(_CORS)
+    allowance: Allowance | None = request.get(_ALLOWANCE)
+    if allowance is not None:
+        headers.update(allowance.headers())
+
+
+def request_id(request: Request) -> str:
+    """Random and short, made once per request: what a person quotes and the log names."""
+    known: str | None = request.get(_REQUEST_ID)
+    if known is None:
+        known = request[_REQUEST_ID] = secrets.token_hex(8)
+    return known
+
+
+def client_address(request: Request) -> str:
+    """The client's address; ``X-Forwarded-For`` counts only from the configured proxies."""
+    known: str | None = request.get(_ADDRESS)
+    if known is None:
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        proxies = request.app[_PROXIES]
+        known = request[_ADDRESS] = find_client_address(request.remote, forwarded, proxies)
+    return known
+
+
+def limit_of_address(request: Request) -> str:
+    """What limits by address count: see :func:`fedi.web.addresses.limit_key`."""
+    return limit_key(client_address(request))
+
+
+def is_cross_origin(path: str) -> bool:
+    """Whether web clients of other origins may call this path. Never with cookies."""
+    return path.startswith(_CORS_PATHS) or path in _CORS_EXACT
+
+
+def _preflight(request: Request) -> Response:
+    wanted = request.headers.get("Access-Control-Request-Headers") or "Authorization, Content-Type, Idempotency-Key"
+    return web.json_response({}, headers={**_PREFLIGHT, "Access-Control-Allow-Headers": wanted})
+
+
+async def _count(request: Request) -> None:
+    """One request from the bucket of the token (else of the address), and one from that of the person."""
+    limits, rates = request.app[LIMITS], request.app[CONFIG].limits
+    grant = await find_grant(request)
+    who: object = ("token", grant.token_id) if grant is not None else ("address", limit_of_address(request))
+    allowance = request[_ALLOWANCE] = limits.take("client", who, rates.client_requests)
+    if not allowance.refused and grant is not None and grant.caller is not None:
+        of_person = limits.take("user", grant.caller.account_id, rates.user_requests)
+        if of_person.refused:
+            allowance = request[_ALLOWANCE] = of_person
+    if allowance.refused:
+        raise too_many(allowance)
