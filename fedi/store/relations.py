@@ -344,7 +344,7 @@ async def list_relationships(
     return {row[0]: _relationship(*row) for row in rows}
 
 
-def _relationship(
+def _relationship(  # noqa: PLR0917 - the columns of a row
     target: AccountId,
     state: FollowState | None,
     reblogs: int | None,
