@@ -1,5 +1,5 @@
 # Everything a checkout can do. `make run` and `make test` are the two that matter; `make help` lists the rest.
-PYTHON ?= python3
+export PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin

@@ -7,7 +7,7 @@ Everything that is not one of these is our own bug.
 from collections.abc import Mapping
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     """A fault with a stable, public code (lower case, hyphenated; never reused).
 
     ``safe`` is an English sentence and at the same time the key of its translations; ``params`` fill its
