@@ -133,6 +133,13 @@ class Thread(aiosqlite.Connection):
         super().__init__(connector, 64)
         self._thread.daemon = True  # a database left open by a crash at start must not keep the process alive
 
+    async def open(self) -> None:
+        try:
+            await self
+        except BaseException:
+            self._thread.join()  # it is on its way out; once the loop has closed it would fail noisily
+            raise
+
     def hand(self, job: Callable[[], None]) -> None:
         """``job`` runs on the thread, after those handed before it. Nobody waits for it, and it must not raise."""
         self._tx.put_nowait((None, job))
@@ -236,9 +243,7 @@ class SqliteDatabase:
             if kept:
                 connection.execute("COMMIT")
         except BaseException as fault:  # noqa: BLE001 - nobody else can tell those who wait
-            for waiter in kept or done:
-                waiter.fault = CommitFailed(str(fault))
-                waiter.fault.__cause__ = fault
+            _fail(done, fault)
             if connection.in_transaction:
                 connection.rollback()
         finally:
@@ -259,6 +264,8 @@ class SqliteDatabase:
                 except BaseException as fault:  # noqa: BLE001 - it is raised where the unit was awaited
                     waiter.fault = fault
             connection.execute("ROLLBACK")
+        except sqlite3.Error as fault:
+            _fail(done, fault)
         finally:
             self._loop.call_soon_threadsafe(self._deliver, done)
 
@@ -273,6 +280,14 @@ class SqliteDatabase:
                 waiter.future.set_result(waiter.result)
             else:
                 waiter.future.set_exception(waiter.fault)
+
+
+def _fail(done: list[_Waiting], fault: BaseException) -> None:
+    """Their transaction came to nothing: those that had not failed on their own hear of it."""
+    for waiter in done:
+        if waiter.fault is None:
+            waiter.fault = CommitFailed(str(fault))
+            waiter.fault.__cause__ = fault
 
 
 def _write_one(connection: sqlite3.Connection, waiter: _Waiting, kept: list[_Waiting]) -> None:
@@ -301,10 +316,10 @@ async def open_sqlite(path: Path, *, durable: bool = True) -> SqliteDatabase:
     opened: list[Thread] = []
     try:
         writer = Thread(lambda: _connect(path, durable=durable))
-        await writer
+        await writer.open()
         opened.append(writer)
         reader = Thread(lambda: _connect_reader(path))
-        await reader
+        await reader.open()
         opened.append(reader)
         return SqliteDatabase(writer=writer, reader=reader, inline=_connect_reader(path), lock=lock)
     except BaseException:

