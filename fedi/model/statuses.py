@@ -113,24 +113,3 @@ class Tombstone:
     uri: str
     actor: str
     at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewerFlags:
-    """What one viewer has done with a status."""
-
-    favourited: bool = False
-    reblogged: bool = False
-    bookmarked: bool = False
-    pinned: bool = False
-    muted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactionCount:
-    """One emoji under a status: how many chose it, and whether the viewer did."""
-
-    emoji: str
-    emoji_url: str | None
-    count: int
-    me: bool
