@@ -325,6 +325,7 @@ CREATE TABLE bookmark (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX bookmark_pair ON bookmark (account, status);
+CREATE INDEX bookmark_status ON bookmark (status);
 
 CREATE TABLE pin (
     id SERIAL_KEY,
@@ -333,6 +334,7 @@ CREATE TABLE pin (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX pin_pair ON pin (account, status);
+CREATE INDEX pin_status ON pin (status);
 
 CREATE TABLE thread_mute (
     account INTEGER NOT NULL,
