@@ -52,15 +52,17 @@ class SqliteTx:
         statement = for_sqlite(sql)
         for name in statement.lists:
             named[name] = json.dumps(list(named[name]))
-        try:
-            return self._connection.execute(statement.text, named)
-        except sqlite3.Error as fault:
-            raise self._failing(fault) from fault
+        return self._guarded(self._connection.execute, statement.text, named)
 
-    def _failing(self, fault: sqlite3.Error) -> Exception:
-        unique = getattr(fault, "sqlite_errorcode", None) in _UNIQUE
-        self.failed = UniqueViolation(str(fault)) if unique else fault
-        return self.failed if unique else type(fault)(*fault.args)
+    def _guarded(self, run: Callable[[str, Any], sqlite3.Cursor], text: str, values: object) -> sqlite3.Cursor:
+        try:
+            return run(text, values)
+        except sqlite3.Error as fault:
+            self.failed = fault
+            if getattr(fault, "sqlite_errorcode", None) in _UNIQUE:
+                self.failed = UniqueViolation(str(fault))
+                raise self.failed from fault
+            raise
 
     async def all(self, sql: str, /, **named: Any) -> list[Row]:
         return self._execute(sql, named).fetchall()
@@ -91,11 +93,8 @@ class SqliteTx:
         if statement.lists:
             for row in rows:
                 self._execute(sql, dict(row))
-            return
-        try:
-            self._connection.executemany(statement.text, rows)
-        except sqlite3.Error as fault:
-            raise self._failing(fault) from fault
+        else:
+            self._guarded(self._connection.executemany, statement.text, rows)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         if self._after is None:
@@ -315,6 +314,8 @@ async def open_sqlite(path: Path, *, durable: bool = True) -> SqliteDatabase:
     lock = _lock_beside(path)
     opened: list[Thread] = []
     try:
+        # Nobody else may read a new file; SQLite gives its permissions to the WAL too.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         writer = Thread(lambda: _connect(path, durable=durable))
         await writer.open()
         opened.append(writer)

@@ -184,6 +184,11 @@ async def test_a_file_that_is_no_database_is_let_go_again(tmp_path):
             await open_database(path)
 
 
+async def test_only_the_owner_may_read_the_file(tmp_path, db):
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fedi.db", "fedi.db-shm", "fedi.db-wal", "fedi.db.lock"]
+
+
 async def test_closing_folds_the_wal_into_the_file(tmp_path):
     path = tmp_path / "one.db"
     await (await open_database(path)).close()
