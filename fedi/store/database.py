@@ -32,6 +32,8 @@ columns; ``all_as`` and ``one_as`` hand the columns to a maker by position::
   ``CAST(:before AS BIGINT) IS NULL OR id < :before``; ``SELECT CAST(:name AS TEXT)``. Always BIGINT, never INTEGER.
 - ``ON CONFLICT (…) DO …``, ``RETURNING`` and CTEs work on both. No ``INSERT OR``, no ``rowid``, no ``IFNULL``
   (``COALESCE``), no ``MAX(a, b)`` of two values (``CASE``), no ``X'00'``, no ``json_extract``.
+- ``LIKE`` ignores the case of ASCII letters on SQLite only, and ``LOWER`` knows ASCII alone there: compare folded
+  columns. Text sorts by its bytes (PostgreSQL: a database made with ``LOCALE 'C'``).
 - Aliases of derived tables are required, and ``GROUP BY`` names every column that is not aggregated.
 - Where engines must differ, write two constants and choose by ``tx.engine``.
 - PostgreSQL stores no NUL character in TEXT: outside text loses them when it is parsed.
