@@ -91,7 +91,8 @@ ON CONFLICT (account) DO UPDATE SET
                         THEN excluded.last_status_at ELSE account_stats.last_status_at END"""
 SET_TOTALS = """
 INSERT INTO account_stats (account, statuses, followers, following)
-VALUES (:account, COALESCE(:statuses, 0), COALESCE(:followers, 0), COALESCE(:following, 0))
+VALUES (:account, COALESCE(CAST(:statuses AS BIGINT), 0), COALESCE(CAST(:followers AS BIGINT), 0),
+        COALESCE(CAST(:following AS BIGINT), 0))
 ON CONFLICT (account) DO UPDATE SET
   statuses = COALESCE(CAST(:statuses AS BIGINT), account_stats.statuses),
   followers = COALESCE(CAST(:followers AS BIGINT), account_stats.followers),
