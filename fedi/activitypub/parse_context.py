@@ -13,9 +13,18 @@ _AS2_PREFIXES = (f"{AS2}#", "http://www.w3.org/ns/activitystreams#", "as:")
 
 # The terms of ActivityStreams by which we decide who says what to whom. Whoever gives one of them another meaning
 # would have us read a different document from the one that was signed.
-_TERMS = frozenset(
-    ["actor", "object", "target", "origin", "instrument", "result", "to", "cc", "bto", "bcc", "audience", "attributedTo", "inReplyTo", "content", "contentMap", "name", "nameMap", "summary", "summaryMap", "tag", "attachment", "url", "href", "rel", "mediaType", "published", "updated", "endTime", "closed", "oneOf", "anyOf", "replies", "likes", "shares", "context", "icon", "image", "inbox", "outbox", "followers", "following", "endpoints", "sharedInbox", "preferredUsername", "items", "orderedItems", "first", "next", "prev", "partOf", "totalItems", "formerType", "deleted", "source", "Note", "Article", "Page", "Question", "Image", "Video", "Audio", "Event", "Document", "Link", "Mention", "Tombstone", "Person", "Service", "Group", "Organization", "Application", "Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage", "Create", "Update", "Delete", "Undo", "Follow", "Accept", "Reject", "Announce", "Like", "Dislike", "Block", "Flag", "Move", "Add", "Remove"]
-)  # fmt: skip
+_TERMS = frozenset({
+    "actor", "object", "target", "origin", "instrument", "result", "to", "cc", "bto", "bcc", "audience",
+    "attributedTo", "inReplyTo", "content", "contentMap", "name", "nameMap", "summary", "summaryMap", "tag",
+    "attachment", "url", "href", "rel", "mediaType", "published", "updated", "endTime", "closed", "oneOf", "anyOf",
+    "replies", "likes", "shares", "context", "icon", "image", "inbox", "outbox", "followers", "following",
+    "endpoints", "sharedInbox", "preferredUsername", "items", "orderedItems", "first", "next", "prev", "partOf",
+    "totalItems", "formerType", "deleted", "source", "Note", "Article", "Page", "Question", "Image", "Video",
+    "Audio", "Event", "Document", "Link", "Mention", "Tombstone", "Person", "Service", "Group", "Organization",
+    "Application", "Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage", "Create", "Update",
+    "Delete", "Undo", "Follow", "Accept", "Reject", "Announce", "Like", "Dislike", "Block", "Flag", "Move", "Add",
+    "Remove",
+})  # fmt: skip
 _KEYWORDS = {"id": "@id", "type": "@type"}
 
 

@@ -18,98 +18,23 @@ CleanHtml = NewType("CleanHtml", str)
 
 MAX_DEPTH = 32
 
-_ALLOWED = frozenset(
-    [
-        "p",
-        "br",
-        "span",
-        "a",
-        "abbr",
-        "del",
-        "s",
-        "pre",
-        "blockquote",
-        "code",
-        "b",
-        "strong",
-        "u",
-        "sub",
-        "sup",
-        "i",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "ul",
-        "ol",
-        "li",
-        "ruby",
-        "rt",
-        "rp",
-        "img",
-    ]
-)
+_ALLOWED = frozenset({
+    "p", "br", "span", "a", "abbr", "del", "s", "pre", "blockquote", "code", "b", "strong", "u", "sub", "sup", "i",
+    "em", "h1", "h2", "h3", "h4", "h5", "ul", "ol", "li", "ruby", "rt", "rp", "img",
+})  # fmt: skip
 _VOID = frozenset({"br", "img"})
 _CLOSES_ITSELF = frozenset({"p", "li", "rt", "rp"})
-_BLOCKS = frozenset(
-    [
-        "p",
-        "pre",
-        "blockquote",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "ul",
-        "ol",
-        "li",
-        "div",
-        "section",
-        "article",
-        "aside",
-        "header",
-        "footer",
-        "main",
-        "nav",
-        "figure",
-        "figcaption",
-        "table",
-        "tr",
-        "dl",
-        "dt",
-        "dd",
-        "center",
-        "details",
-        "summary",
-        "fieldset",
-        "form",
-        "address",
-        "hr",
-    ]
-)
+_BLOCKS = frozenset({
+    "p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "div", "section", "article",
+    "aside", "header", "footer", "main", "nav", "figure", "figcaption", "table", "tr", "dl", "dt", "dd", "center",
+    "details", "summary", "fieldset", "form", "address", "hr",
+})  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 # Their content is not text for people.
-_SILENT = frozenset(
-    [
-        "script",
-        "style",
-        "title",
-        "iframe",
-        "noscript",
-        "noembed",
-        "noframes",
-        "object",
-        "template",
-        "textarea",
-        "select",
-        "svg",
-        "math",
-    ]
-)
+_SILENT = frozenset({
+    "script", "style", "title", "iframe", "noscript", "noembed", "noframes", "object", "template", "textarea",
+    "select", "svg", "math",
+})  # fmt: skip
 _SCHEMES = {"http", "https", "dat", "dweb", "ipfs", "ipns", "ssb", "gopher", "xmpp", "magnet", "gemini", "mailto"}
 _CLASSES = frozenset({"mention", "hashtag", "ellipsis", "invisible", "quote-inline"})
 _CLASS = re.compile(r"(?:h|p|u|dt|e)-[A-Za-z0-9_-]{1,40}", re.ASCII)
@@ -308,7 +233,12 @@ def _link(attributes: dict[str, str]) -> str:
 
 def _picture_link(attributes: dict[str, str], *, is_inside_link: bool) -> str:
     source = attributes.get("src", "")
-    words = attributes.get("alt", "").strip().replace("<", "&lt;").replace(">", "&gt;")
+    words = _as_text(attributes.get("alt", "")).strip()
     if is_inside_link or not source.startswith(("https://", "http://")):
         return words
-    return _link({"href": source}) + (words or source.replace("<", "&lt;").replace(">", "&gt;")) + "</a>"
+    return _link({"href": source}) + (words or _as_text(source)) + "</a>"
+
+
+def _as_text(attribute: str) -> str:
+    """The value of an attribute, escaped as text is."""
+    return html.escape(html.unescape(attribute), quote=False)

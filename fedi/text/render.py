@@ -10,6 +10,7 @@ from fedi.text.tokens import Hashtag, Token, WebLink, find_tokens
 
 _SHOWN_CHARS = 30  # of a link; the rest is there but invisible
 _PREFIX = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
+_UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _BREAKS = re.compile(r"\n{2,}")
 
 
@@ -27,7 +28,7 @@ def render_text(text: str, *, mentions: Mapping[str, MentionLink], tag_url: Call
     ``mentions`` goes by :attr:`fedi.text.tokens.Mention.acct`; who is not in it stays plain text. Without
     ``tag_url`` (tag as written → URL of its page) hashtags stay plain text, too.
     """
-    normal = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    normal = _UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if not normal:
         return CleanHtml("")
     parts: list[str] = []
