@@ -5,7 +5,6 @@ WORKDIR /src
 RUN python -m venv /opt/fedi
 COPY pyproject.toml README.md LICENSE ./
 COPY fedi fedi
-COPY templates templates
 RUN /opt/fedi/bin/pip install --no-cache-dir '.[postgres,fast]'
 
 FROM python:3.13-slim-trixie

@@ -7,14 +7,14 @@ A handler begins with one of these, and never looks at headers itself::
     grant = await require_app(request)                    # any valid token, an app's own too
 """
 
+from aiohttp import web
 from aiohttp.web import Request
 
 from fedi.auth.tokens import Caller, Grant
 from fedi.errors import ClientFault
 from fedi.web.keys import TOKENS
 
-_GRANT = "fedi.grant"
-_MISSING = object()
+_GRANT: web.RequestKey[Grant | None] = web.RequestKey("grant")
 
 
 def bearer_of(request: Request) -> str | None:
@@ -27,12 +27,10 @@ def bearer_of(request: Request) -> str | None:
 
 async def find_grant(request: Request) -> Grant | None:
     """The grant behind the request's token; None without a token, or with one nobody knows (asked once per request)."""
-    known = request.get(_GRANT, _MISSING)
-    if known is _MISSING:
+    if _GRANT not in request:
         secret = bearer_of(request)
-        known = request[_GRANT] = None if secret is None else await request.app[TOKENS].find(secret)
-    assert known is None or isinstance(known, Grant)
-    return known
+        request[_GRANT] = None if secret is None else await request.app[TOKENS].find(secret)
+    return request[_GRANT]
 
 
 def caller_from(grant: Grant | None, request: Request, *scopes: str) -> Caller:

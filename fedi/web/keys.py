@@ -3,7 +3,9 @@
 from aiohttp import web
 
 from fedi.activitypub.uris import LocalUris
+from fedi.auth.grants import Grants
 from fedi.auth.passwords import Passwords
+from fedi.auth.sessions import Sessions
 from fedi.auth.tokens import Tokens
 from fedi.clock import Clock
 from fedi.config import Config
@@ -19,4 +21,6 @@ DATABASE = web.AppKey("database", Database)
 
 PASSWORDS = web.AppKey("passwords", Passwords)
 TOKENS = web.AppKey("tokens", Tokens)
+GRANTS = web.AppKey("grants", Grants)
+SESSIONS = web.AppKey("sessions", Sessions)
 LIMITS = web.AppKey("limits", Limits)

@@ -1,12 +1,13 @@
 """The language of an answer: the one chosen on this device, else what the browser or app asks for."""
 
+from aiohttp import web
 from aiohttp.web import Request
 
 from fedi.i18n import Translator, negotiate, translator
 from fedi.web.keys import CONFIG
 
 COOKIE = "lang"
-_TRANSLATOR = "fedi.translator"
+_TRANSLATOR = web.RequestKey("translator", Translator)
 
 
 def translator_of(request: Request) -> Translator:
@@ -17,7 +18,6 @@ def translator_of(request: Request) -> Translator:
         chosen = request.query.get("lang") or request.cookies.get(COOKIE)
         found = translator(negotiate(request.headers.get("Accept-Language", ""), chosen, default))
         request[_TRANSLATOR] = found
-    assert isinstance(found, Translator)
     return found
 
 

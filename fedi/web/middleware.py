@@ -20,9 +20,9 @@ from fedi.web.limits import Allowance, too_many
 log = structlog.get_logger("fedi.web")
 
 _PROXIES: web.AppKey[tuple[IPNetwork, ...]] = web.AppKey("proxies", tuple)
-_REQUEST_ID = "fedi.request_id"
-_ADDRESS = "fedi.address"
-_ALLOWANCE = "fedi.allowance"
+_REQUEST_ID = web.RequestKey("request_id", str)
+_ADDRESS = web.RequestKey("address", str)
+_ALLOWANCE = web.RequestKey("allowance", Allowance)
 
 _CORS_PATHS = ("/api/", "/.well-known/", "/nodeinfo/", "/fedi/")
 _CORS_EXACT = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/userinfo"})
@@ -72,17 +72,18 @@ async def add_headers(request: Request, response: StreamResponse) -> None:
     headers = response.headers
     path = request.path
     headers["X-Request-Id"] = request_id(request)
+    headers["Server"] = "fedi"
     headers["X-Content-Type-Options"] = "nosniff"
     if is_cross_origin(path):
         headers.update(_CORS)
-    allowance: Allowance | None = request.get(_ALLOWANCE)
+    allowance = request.get(_ALLOWANCE)
     if allowance is not None:
         headers.update(allowance.headers())
 
 
 def request_id(request: Request) -> str:
     """Random and short, made once per request: what a person quotes and the log names."""
-    known: str | None = request.get(_REQUEST_ID)
+    known = request.get(_REQUEST_ID)
     if known is None:
         known = request[_REQUEST_ID] = secrets.token_hex(8)
     return known
@@ -90,7 +91,7 @@ def request_id(request: Request) -> str:
 
 def client_address(request: Request) -> str:
     """The client's address; ``X-Forwarded-For`` counts only from the configured proxies."""
-    known: str | None = request.get(_ADDRESS)
+    known = request.get(_ADDRESS)
     if known is None:
         forwarded = request.headers.getall("X-Forwarded-For", [])
         proxies = request.app[_PROXIES]
@@ -123,5 +124,6 @@ async def _count(request: Request) -> None:
         of_person = limits.take("user", grant.caller.account_id, rates.user_requests)
         if of_person.refused:
             allowance = request[_ALLOWANCE] = of_person
-    if allowance.refused:
+    # Web clients register one app for all their users, from the address of their own server.
+    if allowance.refused and request.path != "/api/v1/apps":
         raise too_many(allowance)

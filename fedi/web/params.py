@@ -150,7 +150,7 @@ def _invalid(name: str) -> ClientFault:
     return ClientFault("invalid-parameter", "The parameter “%(name)s” cannot be read.", params={"name": name[:80]})
 
 
-_PARAMS = "fedi.params"
+_PARAMS = web.RequestKey("params", Params)
 
 
 async def read_params(request: Request) -> Params:
@@ -158,7 +158,7 @@ async def read_params(request: Request) -> Params:
 
     Raises ``ClientFault`` 400 for a body that cannot be read, 413 (by aiohttp) for one that is too long.
     """
-    known: Params | None = request.get(_PARAMS)
+    known = request.get(_PARAMS)
     if known is None:
         values = nest(list(request.query.items()))
         if request.can_read_body:

@@ -9,7 +9,8 @@ from aiohttp.web import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fedi import i18n
-from fedi.web.keys import CONFIG
+from fedi.web.forms import SESSION, form_token, keep_form_secret
+from fedi.web.keys import CLOCK, CONFIG
 from fedi.web.locale import translator_of
 
 _WEB = files("fedi.web")
@@ -56,8 +57,10 @@ def render_page(
         "instance": config.instance,
         "origin": config.origin,
         "handle_domain": config.handle_domain,
-        "path": request.path_qs,
-        "viewer": request.get("fedi.session"),
+        "path": request.path_qs if request.method == "GET" else "/",
+        "now_ms": request.app[CLOCK].ms(),
+        "viewer": request.get(SESSION),
+        "form_token": form_token(request),
     }
     text = environment().get_template(template).render(context | values)
     headers = {
@@ -69,4 +72,6 @@ def render_page(
         "Vary": "Accept, Accept-Language, Cookie",
         "Cache-Control": "private, no-cache",
     }
-    return Response(text=text, status=status, headers=headers, content_type="text/html")
+    response = Response(text=text, status=status, headers=headers, content_type="text/html")
+    keep_form_secret(request, response)
+    return response
