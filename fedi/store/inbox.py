@@ -1,0 +1,62 @@
+"""The few columns that the inbox asks for at every activity, without building whole rows."""
+
+from typing import NamedTuple
+
+from fedi.ids import AccountId, StatusId
+from fedi.store.database import Tx
+
+
+class ActorBrief(NamedTuple):
+    """What accepting an activity needs to know of its actor."""
+
+    id: AccountId
+    host: str
+    followers_uri: str | None
+    gone_at: int | None
+    kind: str
+
+
+class StatusBrief(NamedTuple):
+    """Enough of a status to answer, boost or count it. ``author`` is its account's URI."""
+
+    id: StatusId
+    account: AccountId
+    author: str
+    local: bool
+    visibility: str
+    thread: StatusId
+    reblog_of: StatusId | None
+    deleted_at: int | None
+
+
+class Addressee(NamedTuple):
+    """An account that a post names."""
+
+    id: AccountId
+    uri: str
+    local: bool
+    username: str
+    domain: str
+    url: str
+
+
+FIND_ACTOR = "SELECT id, host, followers_uri, gone_at, kind FROM account WHERE uri = :uri"
+FIND_STATUS = """
+SELECT s.id, s.account, a.uri, s.local, s.visibility, s.thread, s.reblog_of, s.deleted_at
+  FROM status s JOIN account a ON a.id = s.account WHERE s.uri = :uri"""
+LIST_ADDRESSEES = """
+SELECT id, uri, local, username, domain, url FROM account WHERE uri IN TEXTS(:uris) AND gone_at IS NULL"""
+
+
+async def find_actor(tx: Tx, uri: str) -> ActorBrief | None:
+    return await tx.one_as(ActorBrief, FIND_ACTOR, uri=uri)
+
+
+async def find_status(tx: Tx, uri: str) -> StatusBrief | None:
+    """Also when it is deleted."""
+    return await tx.one_as(StatusBrief, FIND_STATUS, uri=uri)
+
+
+async def list_addressees(tx: Tx, uris: set[str]) -> list[Addressee]:
+    """Those of ``uris`` that we know as accounts."""
+    return await tx.all_as(Addressee, LIST_ADDRESSEES, uris=uris) if uris else []
