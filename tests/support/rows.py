@@ -3,8 +3,9 @@
 import itertools
 from typing import Any
 
-from fedi.ids import AccountId, StatusId, Uri
+from fedi.ids import AccountId, MediaId, StatusId, Uri
 from fedi.model.accounts import Account
+from fedi.model.media import Media
 from fedi.model.statuses import Addressed, Status
 from fedi.model.users import LocalUser
 from fedi.store import accounts, statuses, users
@@ -50,6 +51,12 @@ async def put_account(db: Database, name: str, domain: str = "", **rest: Any) ->
         return stored
 
     return await db.write("test", unit)
+
+
+def a_picture(account: Account, **rest: Any) -> Media:
+    """A local image that is ready, in no status."""
+    values: dict[str, Any] = {"kind": "image", "state": "ready", "path": "a/b.png", "created_at": NOW_MS}
+    return Media(id=MediaId(next_id()), account=account.id, **values | rest)
 
 
 def a_status(author: Account, **rest: Any) -> Status:
