@@ -108,8 +108,8 @@ def _signed_part(value: Any, described: set[str]) -> Any:
                 raise Refused("more than one type")
             if types:
                 node["@type"] = types
-        elif name != "@id" and _is_named(name):
-            node[name] = _signed_part(item, described)
+        elif name != "@id" and _is_named(name) and (kept := _signed_part(item, described)):
+            node[name] = kept
     identifier = value.get("@id")
     if identifier is None or identifier.startswith("_:"):
         return node

@@ -329,6 +329,7 @@ async def test_terms_come_back_in_the_names_we_read(worker, our_key):
     expected = copy.deepcopy(document["object"])
     expected["sensitive"] = expected.pop("s")
     expected["attachment"] = expected["attachment"][0]
+    del expected["replies"]["first"]["items"]  # that there is nothing is not signed
     assert read["@context"] == AS2
     assert read["object"] == expected
 
