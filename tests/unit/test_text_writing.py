@@ -178,5 +178,5 @@ def test_finding_links_takes_linear_time(unit, work):
         return best
 
     long = cost_s(40_000)
-    assert long < 0.005 or long < 9 * cost_s(10_000)
+    assert long < 0.005 or long < 24 * cost_s(5_000)
     assert long < 0.5
