@@ -9,8 +9,13 @@ from fedi.auth.sessions import Sessions
 from fedi.auth.tokens import Tokens
 from fedi.clock import Clock
 from fedi.config import Config
+from fedi.feeds.page import Feeds
 from fedi.ids import IdMaker
+from fedi.ledger.decisions import Decisions
 from fedi.store.database import Database
+from fedi.streaming.hub import Hub
+from fedi.web.entities.media import MediaUrls
+from fedi.web.entities.reader import Entities
 from fedi.web.limits import Limits
 
 CONFIG = web.AppKey("config", Config)
@@ -24,3 +29,9 @@ TOKENS = web.AppKey("tokens", Tokens)
 GRANTS = web.AppKey("grants", Grants)
 SESSIONS = web.AppKey("sessions", Sessions)
 LIMITS = web.AppKey("limits", Limits)
+
+FEEDS = web.AppKey("feeds", Feeds)
+DECISIONS = web.AppKey("decisions", Decisions)
+MEDIA_URLS = web.AppKey("media_urls", MediaUrls)
+ENTITIES = web.AppKey("entities", Entities)
+HUB = web.AppKey("hub", Hub)
