@@ -1,0 +1,46 @@
+"""Rendered bytes, bounded by their size; what was not asked for longest goes first."""
+
+from collections import OrderedDict
+from typing import Generic, NamedTuple, TypeVar
+
+K = TypeVar("K")
+_OVERHEAD = 200  # of an entry in memory, roughly
+
+
+class Rendered(NamedTuple):
+    """``extra``: what the rendering of other parts needs to know of it."""
+
+    version: int
+    body: bytes
+    extra: bytes = b""
+
+
+class ByteCache(Generic[K]):
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[K, Rendered] = OrderedDict()
+        self.size_bytes = 0
+
+    def find(self, key: K, version: int) -> Rendered | None:
+        found = self._entries.get(key)
+        if found is None or found.version != version:
+            return None
+        self._entries.move_to_end(key)
+        return found
+
+    def put(self, key: K, rendered: Rendered) -> None:
+        before = self._entries.pop(key, None)
+        if before is not None:
+            self.size_bytes -= _size(before)
+        self._entries[key] = rendered
+        self.size_bytes += _size(rendered)
+        while self.size_bytes > self._max_bytes:
+            _, dropped = self._entries.popitem(last=False)
+            self.size_bytes -= _size(dropped)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _size(rendered: Rendered) -> int:
+    return len(rendered.body) + len(rendered.extra) + _OVERHEAD

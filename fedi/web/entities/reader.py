@@ -1,0 +1,370 @@
+"""Reads what an answer shows, inside the caller's read unit, and hands out its bytes.
+
+A status is rendered once: its head is kept under (id, version), the head of its author under (id, version), and
+behind them counts, flags, poll and quote are spliced in for the viewer. A page of known statuses costs one statement.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from fedi.activitypub.uris import LocalUris
+from fedi.clock import Clock
+from fedi.config import Config
+from fedi.feeds.page import Page
+from fedi.i18n import Translator
+from fedi.ids import AccountId, StatusId
+from fedi.ledger.decisions import Decision, Decisions, find_decision
+from fedi.model.accounts import Account
+from fedi.model.notifications import Notification
+from fedi.model.polls import Poll
+from fedi.store import accounts, media, oauth, polls, relations, statuses, users
+from fedi.store.database import Tx
+from fedi.store.details import StatusDetail, list_details
+from fedi.store.paging import Window
+from fedi.web.entities.accounts import credential_account, join_account, render_account, render_account_head
+from fedi.web.entities.cache import ByteCache, Rendered
+from fedi.web.entities.encode import encode
+from fedi.web.entities.hidden import Hidden, render_hidden
+from fedi.web.entities.media import MediaUrls, emoji_values
+from fedi.web.entities.others import render_notification
+from fedi.web.entities.polls import render_poll
+from fedi.web.entities.statuses import (
+    QuoteShown,
+    join_status,
+    render_quote,
+    render_shallow_quote,
+    render_status_head,
+)
+
+STATUS_BYTES = 24 * 1024 * 1024
+ACCOUNT_BYTES = 8 * 1024 * 1024
+
+
+class Entities:
+    """The caches, and everything that fills them. Its methods are called inside read units."""
+
+    def __init__(self, *, config: Config, uris: LocalUris, clock: Clock, decisions: Decisions) -> None:
+        self.urls = MediaUrls.of(config)
+        self._origin = config.origin
+        self._uris = uris
+        self._clock = clock
+        self._decisions = decisions
+        self._statuses: ByteCache[StatusId] = ByteCache(STATUS_BYTES)
+        self._accounts: ByteCache[AccountId] = ByteCache(ACCOUNT_BYTES)
+
+    # Statuses -------------------------------------------------------------------------------------------------
+
+    async def timeline(self, tx: Tx, page: Page, viewer: AccountId | None, t: Translator) -> list[bytes]:
+        """A page for its reader: their own blocks and mutes are left out, what is hidden is told once, with the reason.
+
+        Positions pending or deleted by their authors stay out: apps have no form for them.
+        """
+        ids = [entry.object for entry in page.entries if entry.state == "shown"]
+        view = await self._view(tx, ids, viewer)  # type: ignore[arg-type]  # object.n is the status id
+        hidden = Hidden()
+        bodies: list[bytes] = []
+        at: int | None = None
+        for entry in page.entries:
+            if entry.state == "hidden":
+                hidden.add(entry.object, entry.decisions)
+            elif entry.state == "shown":
+                status = StatusId(entry.object)
+                refused = view.refusal(status)
+                if refused is not None:
+                    hidden.add(entry.object, (refused.id,))
+                elif not view.is_kept_out(status) and (body := view.render(status)) is not None:
+                    bodies.append(body)
+            if hidden.first is not None and at is None:
+                at = len(bodies)
+        if hidden.first is not None:
+            bodies.insert(at or 0, await self._notice(tx, hidden, viewer, t))
+        return bodies
+
+    async def statuses(
+        self, tx: Tx, ids: Collection[StatusId], viewer: AccountId | None, *, own_filters: bool = False
+    ) -> dict[StatusId, bytes]:
+        """Those of ``ids`` that the viewer may read. ``own_filters`` leaves out whom they block or mute."""
+        view = await self._view(tx, ids, viewer)
+        found = {}
+        for status in ids:
+            if view.refusal(status) is None and not (own_filters and view.is_kept_out(status)):
+                body = view.render(status)
+                if body is not None:
+                    found[status] = body
+        return found
+
+    async def status(self, tx: Tx, status: StatusId, viewer: AccountId | None, t: Translator) -> bytes | None:
+        """One status; where a decision hides it, what the decision says; None when there is nothing to read here."""
+        view = await self._view(tx, [status], viewer)
+        refused = view.refusal(status)
+        if refused is None:
+            return view.render(status)
+        if not view.may_read(status):
+            return None
+        hidden = Hidden()
+        hidden.add(status, (refused.id,))
+        return await self._notice(tx, hidden, viewer, t)
+
+    async def _view(self, tx: Tx, ids: Collection[StatusId], viewer: AccountId | None) -> "_View":
+        now_ms = self._clock.ms()
+        found = await list_details(tx, ids, viewer, now_ms)
+        beyond = {other for of in found.values() for other in (of.reblog_of, of.quote_of) if other is not None}
+        for _ in range(2):  # what is boosted, what is quoted by it
+            missing = beyond - found.keys()
+            if not missing:
+                break
+            more = await list_details(tx, missing, viewer, now_ms)
+            found |= more
+            beyond = {of.quote_of for of in more.values() if of.quote_of is not None}
+        view = _View(viewer=viewer, now_ms=now_ms, details=found, decisions=self._decisions)
+        await self._fill_accounts(tx, {of.account: of.account_version for of in found.values()}, view.accounts)
+        await self._fill_heads(tx, found, view.heads)
+        asked = [of.poll for of in found.values() if of.poll is not None]
+        if asked:
+            view.polls = await polls.find_many(tx, asked)
+            if viewer is not None:
+                view.choices = await polls.list_choices(tx, viewer, asked)
+        return view
+
+    async def _fill_heads(self, tx: Tx, found: dict[StatusId, StatusDetail], heads: dict[StatusId, Rendered]) -> None:
+        missing = []
+        for status, of in found.items():
+            head = self._statuses.find(status, of.version)
+            if head is None:
+                missing.append(status)
+            else:
+                heads[status] = head
+        if not missing:
+            return
+        rows = await statuses.find_many(tx, missing)
+        attached = await media.list_of_statuses(tx, [row.id for row in rows.values() if row.has_media])
+        apps: dict[int, dict[str, Any] | None] = {}
+        for row in rows.values():
+            if row.application is not None and row.application not in apps:
+                app = await oauth.find_app_by_id(tx, row.application)
+                apps[row.application] = None if app is None else {"name": app.name, "website": app.website}
+            body = render_status_head(
+                row,
+                attached.get(row.id, ()),
+                urls=self.urls,
+                uris=self._uris,
+                application=None if row.application is None else apps[row.application],
+            )
+            emojis = encode(emoji_values(row.emojis, self.urls)) if row.poll and row.emojis else b"[]"
+            heads[row.id] = Rendered(row.version, body, emojis)
+            self._statuses.put(row.id, heads[row.id])
+
+    async def _notice(self, tx: Tx, hidden: Hidden, viewer: AccountId | None, t: Translator) -> bytes:
+        named = {id_: await find_decision(tx, id_) for id_ in hidden.counts}
+        speaker = await accounts.find_id_by_uri(tx, self._uris.instance_actor)
+        assert speaker is not None, "the instance has no actor"
+        return render_hidden(
+            hidden,
+            {id_: decision for id_, decision in named.items() if decision is not None},
+            account=(await self.accounts(tx, [speaker]))[speaker],
+            viewer=viewer,
+            origin=self._origin,
+            t=t,
+        )
+
+    # Accounts -------------------------------------------------------------------------------------------------
+
+    async def accounts(self, tx: Tx, ids: Collection[AccountId]) -> dict[AccountId, bytes]:
+        """Those of ``ids`` that exist."""
+        rows = await accounts.find_many(tx, ids)
+        return dict(zip(rows, await self.render_accounts(tx, list(rows.values())), strict=True))
+
+    async def render_accounts(self, tx: Tx, rows: Sequence[Account]) -> list[bytes]:
+        """Accounts whose rows are at hand, in their order."""
+        if not rows:
+            return []
+        heads: dict[AccountId, Rendered] = {}
+        await self._fill_accounts(tx, {row.id: row.version for row in rows}, heads, {row.id: row for row in rows})
+        stats = await accounts.find_many_stats(tx, [row.id for row in rows])
+        return [
+            join_account(
+                heads[row.id].body,
+                statuses=stats[row.id].statuses,
+                followers=stats[row.id].followers,
+                following=stats[row.id].following,
+                last_status_at=stats[row.id].last_status_at,
+            )
+            for row in rows
+        ]
+
+    async def account(self, tx: Tx, row: Account) -> bytes:
+        return (await self.render_accounts(tx, [row]))[0]
+
+    async def credential_account(self, tx: Tx, account: AccountId) -> bytes:
+        """One's own account with its settings. The account is a local one."""
+        row, user = await accounts.find_account(tx, account), await users.find_user(tx, account)
+        assert row is not None
+        assert user is not None
+        waiting = await relations.list_followers(tx, account, Window(limit=80), state="requested")
+        return credential_account(await self.account(tx, row), row, user, follow_requests=len(waiting))
+
+    async def _fill_accounts(
+        self,
+        tx: Tx,
+        versions: dict[AccountId, int],
+        heads: dict[AccountId, Rendered],
+        rows: dict[AccountId, Account] | None = None,
+    ) -> None:
+        missing = []
+        for account, version in versions.items():
+            head = self._accounts.find(account, version)
+            if head is None:
+                missing.append(account)
+            else:
+                heads[account] = head
+        if not missing:
+            return
+        if rows is None:
+            rows = await accounts.find_many(tx, missing)
+        targets = await accounts.find_many_by_uri(
+            tx, [uri for account in missing if (uri := rows[account].moved_to) is not None]
+        )
+        for account in missing:
+            row = rows[account]
+            moved = None
+            target = targets.get(row.moved_to) if row.moved_to else None
+            if target is not None and target.id != account:
+                moved = render_account(target, await accounts.find_stats(tx, target.id), self.urls)
+            head = Rendered(row.version, render_account_head(row, self.urls, moved=moved), row.uri.encode())
+            heads[account] = head
+            self._accounts.put(account, head)
+
+    # Notifications --------------------------------------------------------------------------------------------
+
+    async def notifications(self, tx: Tx, rows: Iterable[Notification], viewer: AccountId) -> list[bytes]:
+        """In their order; those whose status is gone, or that clients have no word for, are left out."""
+        told = list(rows)
+        actors = await self.accounts(tx, {row.actor for row in told})
+        shown = await self.statuses(tx, {row.status for row in told if row.status is not None}, viewer)
+        bodies = []
+        for row in told:
+            if row.actor in actors:
+                status = None if row.status is None else shown.get(row.status)
+                body = render_notification(row, account=actors[row.actor], status=status)
+                if body is not None:
+                    bodies.append(body)
+        return bodies
+
+
+class _View:
+    """Everything that one page needs, loaded; pure from here on."""
+
+    __slots__ = ("_decisions", "_rendered", "accounts", "choices", "details", "heads", "now_ms", "polls", "viewer")
+
+    def __init__(
+        self,
+        *,
+        viewer: AccountId | None,
+        now_ms: int,
+        details: dict[StatusId, StatusDetail],
+        decisions: Decisions,
+    ) -> None:
+        self.viewer = viewer
+        self.now_ms = now_ms
+        self.details = details
+        self.heads: dict[StatusId, Rendered] = {}
+        self.accounts: dict[AccountId, Rendered] = {}
+        self.polls: dict[StatusId, Poll] = {}
+        self.choices: dict[StatusId, tuple[int, ...]] = {}
+        self._decisions = decisions
+        self._rendered: dict[AccountId, bytes] = {}
+
+    def may_read(self, status: StatusId) -> bool:
+        """Whether its author lets the viewer read it, and for a boost that of the boosted status too."""
+        of = self.details.get(status)
+        if of is None or of.deleted or not of.may_read or of.blocked_by:
+            return False
+        return of.reblog_of is None or self.may_read(of.reblog_of)
+
+    def is_kept_out(self, status: StatusId) -> bool:
+        """Whether the viewer blocks or mutes its author, or the boosted one."""
+        of = self.details.get(status)
+        if of is None or of.kept_out:
+            return True
+        return of.reblog_of is not None and self.is_kept_out(of.reblog_of)
+
+    def refusal(self, status: StatusId) -> Decision | None:
+        """The decision on its author or their host, or on those of what it boosts."""
+        of = self.details.get(status)
+        if of is None:
+            return None
+        found = self._decisions.refusal_of(self.accounts[of.account].extra.decode(), self.now_ms)
+        if found is None and of.reblog_of is not None:
+            return self.refusal(of.reblog_of)
+        return found
+
+    def render(self, status: StatusId) -> bytes | None:
+        if not self.may_read(status):
+            return None
+        of = self.details[status]
+        if of.reblog_of is None:
+            return self._one(of, self._quote(of))
+        boosted = self.details[of.reblog_of]
+        return join_status(
+            self.heads[of.id].body,
+            of,
+            viewer=self.viewer,
+            account=self._account(of),
+            counted=boosted,
+            reblog=self._one(boosted, self._quote(boosted)),
+        )
+
+    def _one(self, of: StatusDetail, quote: bytes | None) -> bytes:
+        head = self.heads[of.id]
+        return join_status(
+            head.body, of, viewer=self.viewer, account=self._account(of), poll=self._poll(of, head), quote=quote
+        )
+
+    def _account(self, of: StatusDetail) -> bytes:
+        body = self._rendered.get(of.account)
+        if body is None:
+            body = self._rendered[of.account] = join_account(
+                self.accounts[of.account].body,
+                statuses=of.account_statuses,
+                followers=of.account_followers,
+                following=of.account_following,
+                last_status_at=of.account_last_status_at,
+            )
+        return body
+
+    def _poll(self, of: StatusDetail, head: Rendered) -> bytes | None:
+        poll = None if of.poll is None else self.polls.get(of.poll)
+        if poll is None:
+            return None
+        choices = None if self.viewer is None else self.choices.get(poll.id, ())
+        return render_poll(
+            poll, now_ms=self.now_ms, choices=choices, is_author=of.account == self.viewer, emojis=head.extra or b"[]"
+        )
+
+    def _quote(self, of: StatusDetail) -> bytes | None:
+        state = self._quote_state(of)
+        if state is None:
+            return None
+        quoted = self.details.get(of.quote_of) if of.quote_of is not None else None
+        if state != "accepted" or quoted is None:
+            return render_quote(state, None)
+        inner = self._quote_state(quoted)
+        shallow = None if inner is None else render_shallow_quote(inner, quoted.quote_of)
+        return render_quote(state, self._one(quoted, shallow))
+
+    def _quote_state(self, of: StatusDetail) -> QuoteShown | None:
+        if of.quote_uri is None and of.quote_of is None:
+            return None
+        state: QuoteShown = of.quote_state or "pending"
+        if state != "accepted":
+            return state
+        quoted = self.details.get(of.quote_of) if of.quote_of is not None else None
+        if quoted is None:
+            return "pending"  # accepted, and not fetched yet
+        if quoted.deleted:
+            return "deleted"
+        if not quoted.may_read or quoted.blocked_by or self.refusal(quoted.id) is not None:
+            return "unauthorized"
+        if quoted.kept_out:
+            return "blocked_account" if quoted.kept_out == 2 else "muted_account"
+        return "accepted"
