@@ -3,17 +3,25 @@
 import asyncio
 import gzip
 import socket
+import ssl
+import tempfile
 import zlib
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fedi import guard
 from fedi.activitypub.urls import UrlRules
 from fedi.errors import NetworkInTransaction, PeerFault, Unreachable
+from fedi.remote.addresses import may_connect
 from fedi.remote.client import Deadlines, RemoteClient, is_document_type
 
 SHORT = Deadlines(connect_s=0.3, read_s=0.3, total_s=0.6)
@@ -50,6 +58,18 @@ class Lying(AbstractResolver):
 
     async def close(self):
         pass
+
+
+class Named(Lying):
+    """A name server with one address for each name."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        self.answers = [[self.names[host]]]
+        return await super().resolve(host, port, family)
 
 
 @asynccontextmanager
@@ -137,6 +157,73 @@ async def test_a_redirect_to_loopback_is_refused_where_loopback_is_not_allowed()
             with pytest.raises(PeerFault) as caught:
                 door._next_hop("https://a.example/x", inside, {"https://a.example/x"})
             assert caught.value.code == "bad-redirect"
+
+
+@asynccontextmanager
+async def a_public_server(monkeypatch, location):
+    """An https server on 127.0.0.2, which these tests take for a public address; it sends everybody elsewhere."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "public.example")])
+    cert = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("public.example")]), critical=False)
+        .sign(key, SHA256())
+    )
+    pem = cert.public_bytes(Encoding.PEM)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as chain:
+        chain.write(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        chain.flush()
+        serving_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        serving_tls.load_cert_chain(chain.name)
+
+    async def elsewhere(_):
+        return web.Response(status=302, headers={"Location": location}) if location else web.Response(text="public")
+
+    app = web.Application()
+    app.add_routes([web.get("/", elsewhere)])
+    server = TestServer(app, host="127.0.0.2", scheme="https")
+    await server.start_server(ssl=serving_tls)
+    monkeypatch.setattr(
+        "fedi.remote.client.may_connect",
+        lambda address, **wishes: address == "127.0.0.2" or may_connect(address, **wishes),
+    )
+    try:
+        yield server.port, ssl.create_default_context(cadata=pem.decode())
+    finally:
+        await server.close()
+
+
+async def test_a_redirect_from_a_public_server_to_loopback_is_refused(monkeypatch):
+    async with counting_connections() as (inside, arrived):
+        for location in (
+            f"http://127.0.0.1:{inside}/",
+            f"https://127.0.0.1:{inside}/",
+            f"https://rebind.example:{inside}/",
+        ):
+            async with a_public_server(monkeypatch, location) as (port, tls):
+                resolver = Named({"public.example": "127.0.0.2", "rebind.example": "127.0.0.1"})
+                rules = UrlRules(ports=frozenset({port, inside}))
+                async with client(allow_loopback=False, rules=rules, resolver=resolver, tls=tls) as door:
+                    assert await code_of(door.get(f"https://public.example:{port}/")) in {
+                        "bad-redirect",
+                        "address-refused",
+                    }
+        assert arrived == []
+
+
+async def test_a_public_server_is_reached_and_its_certificate_counts(monkeypatch):
+    async with a_public_server(monkeypatch, None) as (port, tls):
+        rules = UrlRules(ports=frozenset({port}))
+        names = Named({"public.example": "127.0.0.2", "other.example": "127.0.0.2"})
+        async with client(allow_loopback=False, rules=rules, resolver=names, tls=tls) as door:
+            assert (await door.get(f"https://Public.example.:{port}/")).body == b"public"
+            with pytest.raises(Unreachable):
+                await door.get(f"https://other.example:{port}/")
+        async with client(allow_loopback=False, rules=rules, resolver=names) as door:
+            with pytest.raises(Unreachable):
+                await door.get(f"https://public.example:{port}/")
 
 
 async def test_a_redirect_over_the_wire_to_a_private_address_is_refused():
