@@ -159,7 +159,25 @@ def test_bottomless_nesting_is_the_peers_fault():
         canonicalise(value)
 
 
+def test_what_no_json_parser_makes_is_our_own_mistake():
+    with pytest.raises(TypeError):
+        canonicalise({"a": b"bytes"})
+
+
 # Keys
+
+
+@pytest.mark.parametrize("text", ["", "11233QC4", "m11233QC4", "Z11233QC4", "z" + "1" * 1500, "z0", "zé"])
+def test_text_that_is_no_multibase_is_the_peers_fault(text):
+    with pytest.raises(PeerFault):
+        parse_multibase(text)
+
+
+def test_a_pem_of_any_length_is_not_even_tried():
+    pem = rsa_pem(2048)
+    assert parse_public_pem(pem + "\n" * (4096 - len(pem)), id="k", owner="o")
+    with pytest.raises(PeerFault, match="PEM too long"):
+        parse_public_pem(pem + "\n" * (4097 - len(pem)), id="k", owner="o")
 
 
 @given(st.binary(max_size=80))
@@ -230,7 +248,7 @@ def test_rsa_keys_outside_the_sizes_are_refused(bits):
 
 def test_other_kinds_of_keys_are_refused():
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    with pytest.raises(PeerFault, match="key-unsupported"):
+    with pytest.raises(PeerFault, match="key-unsupported: EC"):
         parse_public_pem(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), id="k", owner="o")
 
 
