@@ -12,6 +12,9 @@ from fedi.config import Config
 from fedi.feeds.page import Feeds
 from fedi.ids import IdMaker
 from fedi.ledger.decisions import Decisions
+from fedi.media.files import Files
+from fedi.media.remote_copies import RemoteCopies
+from fedi.media.uploads import Uploads
 from fedi.store.database import Database
 from fedi.streaming.hub import Hub
 from fedi.web.entities.media import MediaUrls
@@ -35,3 +38,7 @@ DECISIONS = web.AppKey("decisions", Decisions)
 MEDIA_URLS = web.AppKey("media_urls", MediaUrls)
 ENTITIES = web.AppKey("entities", Entities)
 HUB = web.AppKey("hub", Hub)
+
+FILES = web.AppKey("files", Files)
+UPLOADS = web.AppKey("uploads", Uploads)
+REMOTE_COPIES = web.AppKey("remote_copies", RemoteCopies)
