@@ -26,6 +26,7 @@ ON CONFLICT (uri) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name 
   version = account.version + CASE WHEN
     {" OR ".join(f"account.{n} IS DISTINCT FROM excluded.{n}" for n in _CHANGING if n not in _SILENT)}
     THEN 1 ELSE 0 END
+ WHERE account.local = excluded.local
 RETURNING id, version, created_at"""
 
 FIND_ACCOUNT = f"SELECT {ACCOUNT.columns} FROM account WHERE id = :id"
@@ -36,12 +37,15 @@ FIND_BY_URL = f"SELECT {ACCOUNT.columns} FROM account WHERE url = :url AND host 
 LIST_ACCOUNTS = f"SELECT {ACCOUNT.columns} FROM account WHERE id IN INTS(:ids)"
 LIST_BY_URIS = f"SELECT {ACCOUNT.columns} FROM account WHERE uri IN TEXTS(:uris)"
 LIST_VERSIONS = "SELECT id, version FROM account WHERE id IN INTS(:ids)"
-# account_handle has no use for a domain alone; local accounts share our host, so account_host narrows it.
 LIST_LOCAL = f"""
-SELECT {ACCOUNT.columns} FROM account WHERE local = 1 AND id > :after ORDER BY id LIMIT :limit"""
+SELECT {ACCOUNT.columns_of("a")} FROM local_user u JOIN account a ON a.id = u.account
+ WHERE u.account > :after ORDER BY u.account LIMIT :limit"""
 LIST_ON_HOST = f"""
 SELECT {ACCOUNT.columns} FROM account WHERE host = :host AND id > :after ORDER BY id LIMIT :limit"""
-COUNT_HOSTS = "SELECT COUNT(DISTINCT host) FROM account WHERE local = 0"  # account_host
+# account_host alone; ours is known when there is any local account, and the oldest account is one.
+COUNT_HOSTS = """
+SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT host FROM account) AS known)
+     - (SELECT COUNT(*) FROM (SELECT 1 FROM account WHERE local = 1 ORDER BY id LIMIT 1) AS ours)"""
 LOCAL_TOTALS = """
 SELECT COUNT(*), COALESCE(SUM(s.statuses), 0) FROM local_user u JOIN account a ON a.id = u.account
   LEFT JOIN account_stats s ON s.account = u.account
@@ -108,13 +112,16 @@ async def put_account(tx: Tx, account: Account) -> Account:
     """Inserts, or updates by URI, and returns the row as it is now: with its first id and date, and its version.
 
     The caller has checked that the handle belongs to the URI: a remote account that had it before loses it.
-    The stored values win for ``id``, ``local`` and ``created_at``; ``version`` rises when something visible changed.
+    The stored values win for ``id`` and ``created_at``; ``version`` rises when something visible changed. A local
+    account never becomes remote or the other way round: that raises ValueError, since somebody took our URI for theirs.
     """
+    assert account.local == (account.domain == "")
     values = ACCOUNT.values(account) | {"username_folded": fold_username(account.username)}
     if not account.local:
         await tx.run(RELEASE_HANDLE, username_folded=values["username_folded"], domain=account.domain, uri=account.uri)
     row = await tx.one(PUT_ACCOUNT, **values)
-    assert row is not None
+    if row is None:
+        raise ValueError(f"{account.uri} is {'remote' if account.local else 'local'}")
     id_, version, created_at = row
     return replace(account, id=id_, version=version, created_at=created_at)
 
@@ -162,7 +169,7 @@ async def list_versions(tx: Tx, ids: Iterable[AccountId]) -> dict[AccountId, int
 
 
 async def list_local(tx: Tx, *, after: int = 0, limit: int = 1000) -> list[Account]:
-    """Oldest first; the next page begins ``after`` the last id."""
+    """People here, oldest first; the next page begins ``after`` the last id."""
     return await tx.all_as(ACCOUNT.make, LIST_LOCAL, after=after, limit=limit)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fedi.model.emojis import CustomEmoji
 from fedi.store.database import Tx
-from fedi.store.rows import Shape, column_of
+from fedi.store.rows import Shape
 
 EMOJI = Shape(CustomEmoji)
 
@@ -43,7 +43,7 @@ async def put_emoji(
         url=url,
         static_url=static_url,
         category=category,
-        visible=column_of(visible),
+        visible=int(visible),
         now_ms=updated_at,
     )
 

@@ -24,11 +24,10 @@ DETACH_OTHERS = "UPDATE media SET status = NULL, position = 0 WHERE status = :st
 DESCRIBE = """
 UPDATE media SET description = :description, focus_x = :focus_x, focus_y = :focus_y WHERE id = :id"""
 LIST_LOOSE = f"""
-SELECT {MEDIA.columns} FROM media WHERE status IS NULL AND created_at < :before ORDER BY id LIMIT :limit"""  # media_loose
-LIST_OF_ACCOUNT = f"SELECT {MEDIA.columns} FROM media WHERE account = :account AND id > :after ORDER BY id LIMIT :limit"
+SELECT {MEDIA.columns} FROM media WHERE status IS NULL AND created_at < :before
+ ORDER BY account, created_at LIMIT :limit"""  # media_loose
 DROP_MEDIA = f"DELETE FROM media WHERE id IN INTS(:ids) RETURNING {MEDIA.columns}"
 DROP_OF_STATUS = f"DELETE FROM media WHERE status = :status RETURNING {MEDIA.columns}"
-TOTAL_BYTES = "SELECT COALESCE(SUM(size_bytes), 0) FROM media WHERE account = :account"
 
 
 async def put_media(tx: Tx, *media: Media) -> None:
@@ -78,12 +77,8 @@ async def list_of_statuses(tx: Tx, statuses: Iterable[StatusId]) -> dict[StatusI
 
 
 async def list_loose(tx: Tx, before_ms: int, *, limit: int = 100) -> list[Media]:
-    """Uploaded before then and in no status, oldest first: to be dropped with their files."""
+    """From before then and in no status: to be dropped with their files."""
     return await tx.all_as(MEDIA.make, LIST_LOOSE, before=before_ms, limit=limit)
-
-
-async def list_of_account(tx: Tx, account: AccountId, *, after: int = 0, limit: int = 100) -> list[Media]:
-    return await tx.all_as(MEDIA.make, LIST_OF_ACCOUNT, account=account, after=after, limit=limit)
 
 
 async def drop_media(tx: Tx, ids: Iterable[MediaId]) -> list[Media]:
@@ -93,7 +88,3 @@ async def drop_media(tx: Tx, ids: Iterable[MediaId]) -> list[Media]:
 
 async def drop_of_status(tx: Tx, status: StatusId) -> list[Media]:
     return await tx.all_as(MEDIA.make, DROP_OF_STATUS, status=status)
-
-
-async def total_bytes(tx: Tx, account: AccountId) -> int:
-    return int(await tx.value(TOTAL_BYTES, account=account))

@@ -28,7 +28,8 @@ LIST_LOCAL_VOTERS = """
 SELECT DISTINCT v.account FROM poll_vote v JOIN local_user u ON u.account = v.account
  WHERE v.poll = :poll ORDER BY v.account"""
 LIST_ENDED = f"""
-SELECT {POLL.columns_of("p")} FROM poll p WHERE p.closed_at IS NULL AND p.expires_at <= :now_ms ORDER BY p.id LIMIT :limit"""
+SELECT {POLL.columns_of("p")} FROM poll p WHERE p.closed_at IS NULL AND p.expires_at <= :now_ms
+ ORDER BY p.expires_at LIMIT :limit"""
 MARK_CLOSED = "UPDATE poll SET closed_at = :now_ms WHERE id = :id AND closed_at IS NULL"
 DROP_VOTES = "DELETE FROM poll_vote WHERE poll = :poll"
 DROP_POLL = "DELETE FROM poll WHERE id = :poll"

@@ -39,6 +39,7 @@ def _accounts_by(table: str, via: str, where: str) -> Paged:
 
 
 LIST_FOLLOWERS = _accounts_by("follow", "follower", "r.target = :account AND r.state = :state")  # follow_target
+COUNT_FOLLOW_REQUESTS = "SELECT COUNT(*) FROM follow WHERE target = :account AND state = 'requested'"  # follow_target
 LIST_FOLLOWING = _accounts_by("follow", "target", "r.follower = :account AND r.state = :state")  # follow_once
 LIST_BLOCKED = _accounts_by("block", "target", "r.account = :account")  # block_pair
 LIST_MUTED = _accounts_by("mute", "target", "r.account = :account AND COALESCE(r.expires_at, :later) > :now_ms")
@@ -211,6 +212,11 @@ async def list_followers(
 ) -> list[tuple[int, Account]]:
     """Newest first, each with the row id that pages are cut by. With ``requested``: who waits for an answer."""
     return await LIST_FOLLOWERS.all_as(tx, _with_id, window, account=account, state=state)
+
+
+async def count_follow_requests(tx: Tx, account: AccountId) -> int:
+    """How many wait for an answer of ``account``."""
+    return int(await tx.value(COUNT_FOLLOW_REQUESTS, account=account))
 
 
 async def list_following(

@@ -28,7 +28,7 @@ _EDITABLE = [
 ]  # fmt: skip
 
 PUT_STATUS = f"""
-INSERT INTO status ({STATUS.columns}) VALUES ({STATUS.parameters}) ON CONFLICT (uri) DO NOTHING"""
+INSERT INTO status ({STATUS.columns}) VALUES ({STATUS.parameters}) ON CONFLICT DO NOTHING"""
 FIND_STATUS = f"SELECT {STATUS.columns} FROM status WHERE id = :id"
 FIND_BY_URI = f"SELECT {STATUS.columns} FROM status WHERE uri = :uri"
 FIND_ID_BY_URI = "SELECT id FROM status WHERE uri = :uri"
@@ -150,7 +150,8 @@ _DISTRIBUTED = ("public", "unlisted")
 async def put_status(tx: Tx, status: Status, addressed: Sequence[Addressed] = ()) -> bool:
     """Inserts, and counts it with its author, its parent, what it boosts and what it quotes.
 
-    Replies that came before it find their parent. False, and nothing changed, when its URI is there already.
+    Replies that came before it find their parent. False, and nothing changed, when its URI is there already, or another
+    boost of the same status by the same account.
     """
     if await tx.run(PUT_STATUS, **STATUS.values(status)) == 0:
         return False

@@ -74,6 +74,14 @@ async def test_a_local_name_cannot_be_taken_twice(db):
         await put_account(db, "ANA", uri="https://here.example/other")
 
 
+async def test_nobody_elsewhere_can_become_our_account(db):
+    ana = await put_account(db, "ana")
+    eve = an_account("eve", "evil.example", uri=ana.uri)
+    with pytest.raises(ValueError, match="is local"):
+        await db.write("test", lambda tx: accounts.put_account(tx, eve))
+    assert await db.read(lambda tx: accounts.find_by_uri(tx, ana.uri)) == ana
+
+
 async def test_search_puts_the_exact_handle_first_then_the_followed(db):
     viewer = await put_account(db, "viewer")
     anabel = await put_account(db, "anabel", "a.example")

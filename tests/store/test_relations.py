@@ -37,6 +37,7 @@ async def ben(db):
 async def test_a_follow_counts_when_it_is_accepted_and_only_once(db, ana, ben):
     asked = await follow(db, ben, ana, "requested", uri="https://there.example/f/1")
     assert (asked.state, await counts(db, ana)) == ("requested", (0, 0))
+    assert await db.read(lambda tx: relations.count_follow_requests(tx, ana.id)) == 1
     assert not await db.read(lambda tx: relations.is_following(tx, ben.id, ana.id))
 
     assert await db.write("test", lambda tx: relations.accept_follow(tx, ben.id, ana.id))

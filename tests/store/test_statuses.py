@@ -74,6 +74,14 @@ async def test_the_same_status_put_twice_counts_once(db, ben):
     assert (await db.read(lambda tx: accounts.find_stats(tx, ben.id))).statuses == 2
 
 
+async def test_a_second_boost_of_the_same_status_is_the_first_one(db, ana, ben):
+    post = await put_status(db, ana)
+    await put_reblog(db, ben, post)
+    second = a_status(ben, kind="Announce", reblog_of=post.id)
+    assert not await db.write("test", lambda tx: statuses.put_status(tx, second))
+    assert (await stats(db, post)).reblogs == 1
+
+
 async def test_replies_boosts_and_accepted_quotes_are_counted_and_taken_back(db, ana, ben):
     post = await put_status(db, ana)
     reply = await put_status(db, ben, to=post)

@@ -350,6 +350,7 @@ CREATE TABLE poll (
     voters INTEGER,
     options TEXT NOT NULL                   -- [{"title","votes"}]
 ) STRICT;
+CREATE INDEX poll_open ON poll (expires_at) WHERE closed_at IS NULL;
 
 CREATE TABLE poll_vote (
     poll INTEGER NOT NULL,
