@@ -229,7 +229,8 @@ async def mark_fetched(tx: Tx, status: StatusId, now_ms: int) -> None:
 
 
 async def mark_deleted(tx: Tx, status: StatusId, now_ms: int) -> list[StatusId] | None:
-    """Blanks it and drops what hangs on it: likes, boosts, pins, bookmarks, notifications, history, poll.
+    """Blanks it and drops what hangs on it: likes, boosts, pins, bookmarks, notifications, history, poll, addressing
+    (so ask first to whom the deletion must be told).
 
     Returns the ids of the boosts that went with it, whose objects go too; None when it was deleted already. Its media
     are the caller's (``media.drop_of_status``), since they have files.

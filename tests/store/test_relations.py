@@ -1,5 +1,7 @@
 """Follows, blocks, mutes and notes, on both engines."""
 
+import asyncio
+
 import pytest
 
 from fedi.model.relations import FollowerInbox, Relationship
@@ -55,6 +57,12 @@ async def test_a_follow_counts_when_it_is_accepted_and_only_once(db, ana, ben):
     assert await db.write("test", lambda tx: relations.drop_follow(tx, ben.id, ana.id)) == again
     assert await db.write("test", lambda tx: relations.drop_follow(tx, ben.id, ana.id)) is None
     assert (await counts(db, ana), await counts(db, ben)) == ((0, 0), (0, 0))
+
+
+async def test_follows_at_the_same_time_are_counted_once(db, ana, ben):
+    follows = await asyncio.gather(*(follow(db, ben, ana, state) for state in ("requested", "accepted") * 3))
+    assert len({one.id for one in follows}) == 1
+    assert (await counts(db, ana), await counts(db, ben)) == ((1, 0), (0, 1))
 
 
 async def test_accepting_a_follow_that_is_not_there_does_nothing(db, ana, ben):
