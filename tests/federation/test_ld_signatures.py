@@ -403,6 +403,16 @@ async def test_more_than_64_blank_nodes_are_refused_in_the_worker_too(worker):
         await worker.run({"op": "hashes", "options": {}, "document": items})
 
 
+def test_graphs_with_names_and_documents_with_two_tops_are_refused_in_the_worker_too():
+    inner = {"@id": "urn:b", f"{AS2}#name": "x"}
+    with pytest.raises(jsonld.Refused, match="named graphs"):
+        jsonld.canonicalise({"@id": "urn:a", f"{AS2}#name": "x", "@graph": [inner]})
+    with pytest.raises(jsonld.Refused, match="one top node"):
+        jsonld.read_again({"@graph": [inner, {**inner, "@id": "urn:c"}]})
+    with pytest.raises(jsonld.Refused, match="hidden structure"):
+        jsonld.read_again({"@id": "urn:a", f"{AS2}#name": "x", "@graph": [inner]})
+
+
 async def test_core_terms_spelled_as_iris_are_not_what_they_look_like(worker, our_key):
     document = create()
     document[f"{AS2}#object"] = {"@id": "https://a.example/notes/2"}
