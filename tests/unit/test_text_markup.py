@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedi.text import clean_content, clean_html, find_links, html_to_text
+from tests.support.timing import assert_linear
 
 CASES = json.loads((Path(__file__).parents[1] / "data/hostile/hostile-html.json").read_text())["cases"]
 ALLOWED = {
@@ -109,19 +109,7 @@ def test_a_hostile_text_leaves_only_what_is_allowed(case):
 @pytest.mark.parametrize("unit", [*(case["unit"] for case in CASES), *MORE_UNITS])
 @pytest.mark.parametrize("work", [clean_html, html_to_text])
 def test_a_text_eight_times_as_long_takes_about_eight_times_as_long(unit, work):
-    def cost_s(chars):
-        text = filled(unit, chars)
-        best = 1e9
-        for _ in range(3):
-            start = time.process_time()
-            work(text)
-            best = min(best, time.process_time() - start)
-        return best
-
-    long = cost_s(80_000)
-    # Quadratic work costs 64 times as much. Below the floor the clock is too coarse to tell.
-    assert long < 0.005 or long < 24 * cost_s(10_000)
-    assert long < 1.0
+    assert_linear(work, lambda chars: filled(unit, chars), size=80_000)
 
 
 @pytest.mark.parametrize(
