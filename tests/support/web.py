@@ -13,15 +13,20 @@ from fedi.auth.grants import Grants
 from fedi.auth.passwords import Passwords, hash_password
 from fedi.auth.sessions import Sessions
 from fedi.auth.tokens import Tokens
-from fedi.config import Config, Domain, InstanceConfig, LimitsConfig, ServerConfig
-from fedi.ids import AccountId, IdMaker
+from fedi.config import Config, Domain, InstanceConfig, LimitsConfig, Secret, ServerConfig
+from fedi.feeds.page import Feeds
+from fedi.ids import AccountId, IdMaker, StatusId
+from fedi.ledger import slots
+from fedi.ledger.decisions import Decisions
 from fedi.model.accounts import Account
+from fedi.model.statuses import Status
 from fedi.model.users import LocalUser
-from fedi.store import accounts, users
+from fedi.store import accounts, statuses, users
 from fedi.store.database import Database, Tx
 from fedi.web import keys, middleware, oauth
+from fedi.web.entities.media import MediaUrls
 from fedi.web.limits import Limits
-from fedi.web.pages import sign_in
+from fedi.web.pages import routes as pages
 from tests.support.clocks import FakeClock
 
 PASSWORD = "correct horse battery"
@@ -32,8 +37,8 @@ def make_config(tmp_path: Path, *, http: bool = True, domain: str = "localhost:8
     instance = sections.pop("instance", {})
     return Config(
         state_dir=tmp_path,
-        instance=InstanceConfig(domain=Domain(domain), http=http, title="Test house", **instance),
-        server=sections.pop("server", ServerConfig()),
+        instance=InstanceConfig(domain=Domain(domain), http=http, **({"title": "Test house"} | instance)),
+        server=sections.pop("server", ServerConfig(secret=Secret("a secret of this test"))),
         limits=sections.pop("limits", LimitsConfig()),
         **sections,
     )
@@ -54,9 +59,12 @@ def make_app(db: Database, clock: FakeClock, config: Config) -> web.Application:
     app[keys.GRANTS] = Grants(database=db, tokens=tokens, clock=clock, ids=ids)
     app[keys.SESSIONS] = Sessions(database=db, clock=clock)
     app[keys.LIMITS] = Limits(clock=clock, lifted=config.rates_lifted)
+    app[keys.FEEDS] = Feeds(clock)
+    app[keys.DECISIONS] = Decisions(db)
+    app[keys.MEDIA_URLS] = MediaUrls.of(config)
     middleware.install(app)
     app.add_routes(oauth.routes())
-    app.add_routes(sign_in.routes())
+    app.add_routes(pages.routes())
 
     async def close(_app: web.Application) -> None:
         passwords.close()
@@ -96,6 +104,72 @@ async def add_person(
 
     await db.write("add a person", unit)
     return account
+
+
+async def add_stranger(db: Database, clock: FakeClock, name: str, domain: str, **profile: Any) -> Account:
+    """An account of another server."""
+    uri = f"https://{domain}/users/{name}"
+    account = Account(
+        id=AccountId(IdMaker(clock).next()),
+        uri=uri,
+        local=False,
+        kind="Person",
+        username=name,
+        domain=domain,
+        host=domain,
+        url=f"https://{domain}/@{name}",
+        inbox=f"{uri}/inbox",
+        created_at=clock.ms(),
+        **profile,
+    )
+    return await db.write("add a stranger", lambda tx: accounts.put_account(tx, account))
+
+
+async def add_post(db: Database, clock: FakeClock, author: Account, content: str, **fields: Any) -> Status:
+    """A post with its slots, ready to be read. ``reply_to`` is a Status."""
+    ids = IdMaker(clock)
+    parent: Status | None = fields.pop("reply_to", None)
+    visibility = fields.pop("visibility", "public")
+    tag = f"{author.uri}/statuses/{ids.next()}"
+
+    async def unit(tx: Tx) -> Status:
+        places = await slots.open_object(
+            tx,
+            uri=tag,
+            account=author.id,
+            author_uri=author.uri,
+            host=author.host,
+            visibility=visibility,
+            local=author.local,
+            is_reply_to_uri=parent.uri if parent else None,
+            tags=(),
+            boost_of=fields.pop("boost_of", None),
+            delivered=True,
+            published_at_ms=clock.ms(),
+            body_hash=b"0" * 32,
+            now_ms=clock.ms(),
+            ids=ids,
+        )
+        status = Status(
+            id=StatusId(places.n),
+            uri=tag,
+            account=author.id,
+            local=author.local,
+            kind=fields.pop("kind", "Note"),
+            visibility=visibility,
+            content=content,
+            thread=parent.thread if parent else StatusId(places.n),
+            in_reply_to=parent.id if parent else None,
+            in_reply_to_uri=parent.uri if parent else None,
+            in_reply_to_account=parent.account if parent else None,
+            created_at=clock.ms(),
+            **fields,
+        )
+        await statuses.put_status(tx, status)
+        await slots.mark_ready(tx, places.n, clock.ms())
+        return status
+
+    return await db.write("add a post", unit)
 
 
 def fields_of(page: str) -> dict[str, str]:

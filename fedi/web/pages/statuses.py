@@ -1,7 +1,7 @@
 """One post with its conversation, and for its author where it went."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -131,13 +131,17 @@ def _arranged(
 ) -> list[Card | Place]:
     """The posts of a conversation in their order. What its author shows to others only is not mentioned."""
     depths: dict[StatusId | None, int] = {root: -1}
+    above = root
     arranged: list[Card | Place] = []
     for status in found:
         depth = depths[status.id] = depths.get(status.in_reply_to, -1) + 1
-        shown = min(depth, MAX_DEPTH) if root is not None else 0
         if status.deleted_at is None and status.id not in visible:
             continue
-        arranged.append(_explained(request, shelf, status, shelf.card(status, depth=shown)))
+        card = shelf.card(status, depth=min(depth, MAX_DEPTH) if root is not None else 0)
+        if isinstance(card, Card) and status.in_reply_to == above:
+            card = replace(card, reply_to=None)  # what it answers stands right above it
+        above = status.id
+        arranged.append(_explained(request, shelf, status, card))
     return arranged
 
 
@@ -155,6 +159,8 @@ def _explained(request: Request, shelf: Shelf, status: Status, card: Card | Plac
 def _completeness(t: Translator, found: _Read, now_ms: int) -> str:
     """How much of the conversation is here, in one line."""
     known, fetch = found.known, found.fetch
+    if not known and (fetch is None or not fetch.estimate):
+        return t.gettext(_("No replies are known here."))
     if fetch is None or fetch.fetched_at is None:
         return t.ngettext(
             "%(num)s reply known in this conversation", "%(num)s replies known in this conversation", known
