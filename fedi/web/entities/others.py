@@ -32,6 +32,12 @@ def notification_type(notification: Notification) -> str | None:
     return _KINDS.get(notification.kind)
 
 
+def kinds_of(types: Iterable[str]) -> frozenset[str]:
+    """Our kinds that clients are told of as one of ``types``: what a filter by type means."""
+    wanted = frozenset(types)
+    return frozenset(kind for kind, told in _KINDS.items() if told in wanted)
+
+
 def render_notification(notification: Notification, *, account: bytes, status: bytes | None) -> bytes | None:
     """Ids are small, so that the places which print them as numbers stay exact. None: not for clients.
 

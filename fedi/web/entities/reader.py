@@ -54,8 +54,11 @@ class Entities:
 
     # Statuses -------------------------------------------------------------------------------------------------
 
-    async def timeline(self, tx: Tx, page: Page, viewer: AccountId | None, t: Translator) -> list[bytes]:
-        """A page for its reader: their own blocks and mutes are left out, what is hidden is told once, with the reason.
+    async def timeline(
+        self, tx: Tx, page: Page, viewer: AccountId | None, t: Translator, *, own_filters: bool = True
+    ) -> list[bytes]:
+        """A page for its reader: whom they block or mute is left out (``own_filters``), what is hidden is told once,
+        with the reason.
 
         Positions pending or deleted by their authors stay out: apps have no form for them.
         """
@@ -72,7 +75,7 @@ class Entities:
                 refused = view.refusal(status)
                 if refused is not None:
                     hidden.add(entry.object, (refused.id,))
-                elif not view.is_kept_out(status) and (body := view.render(status)) is not None:
+                elif not (own_filters and view.is_kept_out(status)) and (body := view.render(status)) is not None:
                     bodies.append(body)
             if hidden.first is not None and at is None:
                 at = len(bodies)

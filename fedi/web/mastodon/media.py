@@ -14,7 +14,8 @@ from fedi.model.media import Media
 from fedi.web.callers import require
 from fedi.web.entities.media import render_media
 from fedi.web.keys import MEDIA_URLS, UPLOADS
-from fedi.web.mastodon.answers import empty, json_answer, path_id
+from fedi.web.mastodon.answers import answer, not_found, path_id
+from fedi.web.mastodon.asked import empty
 from fedi.web.params import Params, read_params
 from fedi.web.uploaded import count_upload, read_upload, require_file
 
@@ -59,7 +60,7 @@ async def show(request: Request) -> Response:
     caller = await require(request, SCOPE)
     media = await request.app[UPLOADS].find(caller.account_id, _media_id(request))
     if media is None:
-        raise _missing()
+        raise not_found()
     if media.state == "failed":
         raise ClientFault("media-refused", _("This file is not a picture that can be shown, or it is damaged."))
     return _answer(request, media, processing=206)
@@ -75,14 +76,14 @@ async def describe(request: Request) -> Response:
         focus=parse_focus(params.text("focus")),
     )
     if media is None:
-        raise _missing()
+        raise not_found()
     return _answer(request, media, processing=206)
 
 
 async def drop(request: Request) -> Response:
     caller = await require(request, SCOPE)
     if not await request.app[UPLOADS].drop(caller.account_id, _media_id(request)):
-        raise _missing()
+        raise not_found()
     return empty()
 
 
@@ -106,12 +107,8 @@ def _description(params: Params) -> str | None:
 
 def _answer(request: Request, media: Media, *, processing: int) -> Response:
     status = processing if media.state == "processing" else 200
-    return json_answer(render_media(media, request.app[MEDIA_URLS]), status=status)
+    return answer(render_media(media, request.app[MEDIA_URLS]), status=status)
 
 
 def _media_id(request: Request) -> MediaId:
     return MediaId(path_id(request))
-
-
-def _missing() -> ClientFault:
-    return ClientFault("not-found", _("Record not found"), status=404)
