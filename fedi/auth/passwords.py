@@ -9,10 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from fedi.errors import ClientFault
+
 MIN_PASSWORD_CHARACTERS = 8
 MAX_PASSWORD_BYTES = 1024  # a longer one only costs us time
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def check_new_password(password: str) -> None:
+    """Raises ClientFault where it is too short to protect anything, or longer than is hashed."""
+    if len(password) < MIN_PASSWORD_CHARACTERS:
+        raise ClientFault("password-too-short", "A password has at least 8 characters.")
+    if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_BYTES:
+        raise ClientFault("password-too-long", "This password is too long.")
 
 
 def hash_password(password: str) -> str:

@@ -1,0 +1,229 @@
+"""The composition root: builds every part of an instance once, in order, and hands each what it needs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from fedi.activitypub.keys import SigningKey
+from fedi.activitypub.rdf_worker import RdfWorker
+from fedi.activitypub.uris import LocalUris
+from fedi.activitypub.urls import UrlRules
+from fedi.activitypub.urls import host as host_of
+from fedi.auth.enrol import enrol_instance
+from fedi.auth.grants import Grants
+from fedi.auth.passwords import Passwords
+from fedi.auth.sessions import Sessions
+from fedi.auth.tokens import Tokens
+from fedi.clock import Clock, SystemClock
+from fedi.config import VERSION, Config
+from fedi.errors import PeerFault
+from fedi.feeds.page import Feeds
+from fedi.ids import AccountId, IdMaker
+from fedi.jobs.runner import JobRunner
+from fedi.ledger.decisions import Decisions
+from fedi.media.files import Files
+from fedi.media.pictures import Pictures
+from fedi.media.remote_copies import RemoteCopies
+from fedi.media.uploads import Uploads
+from fedi.model.accounts import Account, ActorKey
+from fedi.policies.host import PolicyHost
+from fedi.policies.registry import load_policies
+from fedi.remote.client import RemoteClient
+from fedi.remote.keys import KeyRing, StoredKey
+from fedi.remote.resolve import Resolver
+from fedi.store import accounts, keys
+from fedi.store.database import Database, Tx, open_database
+from fedi.streaming.hub import Hub
+from fedi.web import health, media, middleware, oauth
+from fedi.web.entities.reader import Entities
+from fedi.web.keys import (
+    CLOCK,
+    CONFIG,
+    DATABASE,
+    DECISIONS,
+    ENTITIES,
+    FEEDS,
+    FILES,
+    GRANTS,
+    HUB,
+    IDS,
+    LIMITS,
+    MEDIA_URLS,
+    PASSWORDS,
+    REMOTE_COPIES,
+    SESSIONS,
+    TOKENS,
+    UPLOADS,
+    URIS,
+)
+from fedi.web.limits import Limits
+from fedi.web.mastodon import routes as mastodon
+from fedi.web.metrics import Metrics
+from fedi.web.pages import routes as pages
+
+
+@dataclass(kw_only=True)
+class Instance:
+    """Everything that runs, by name. Made by :func:`open_instance`; nothing in it is global."""
+
+    config: Config
+    clock: Clock
+    ids: IdMaker
+    uris: LocalUris
+    rules: UrlRules
+    database: Database
+    decisions: Decisions
+    policies: PolicyHost
+    hub: Hub
+    rdf: RdfWorker
+    remote: RemoteClient
+    resolver: Resolver
+    keyring: KeyRing
+    passwords: Passwords
+    tokens: Tokens
+    files: Files
+    uploads: Uploads
+    runner: JobRunner
+    metrics: Metrics
+    actor: Account
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Jobs run and figures are served while the context lasts; leases go back at its end."""
+        metrics = await self.metrics.serve(self.config.metrics)
+        self.runner.start()
+        try:
+            yield
+        finally:
+            await self.runner.stop()
+            if metrics is not None:
+                await metrics.cleanup()
+
+
+@asynccontextmanager
+async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIterator[Instance]:
+    """Opens the database (migrating it), and everything that stands on it. Nothing listens and no job runs yet.
+
+    Raises :class:`fedi.store.database.DatabaseBusy` when another process holds the database.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        path = config.database_path
+        database = await open_database(path if path is not None else config.database_dsn.reveal())
+        stack.push_async_callback(database.close)
+        ids = IdMaker(clock)
+        uris = LocalUris.at(config.origin, config.handle_domain)
+        rules = UrlRules(allow_http_loopback=config.instance.http)
+        actor = await enrol_instance(database, uris=uris, ids=ids, clock=clock)
+        decisions = Decisions(database)
+        await decisions.load(clock.ms())
+        remote = await stack.enter_async_context(
+            RemoteClient(
+                public_host=config.public_host, version=VERSION, allow_loopback=config.instance.http, rules=rules
+            )
+        )
+        rdf = RdfWorker()
+        stack.callback(rdf.close)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        resolver, keyring = _identities(
+            database=database, clock=clock, remote=remote, rules=rules, decisions=decisions, actor=actor
+        )
+        files = Files(config.media_dir)
+        instance = Instance(
+            config=config,
+            clock=clock,
+            ids=ids,
+            uris=uris,
+            rules=rules,
+            database=database,
+            decisions=decisions,
+            policies=PolicyHost(load_policies(config.policies.order), config.policies.settings),
+            hub=Hub(),
+            rdf=rdf,
+            remote=remote,
+            resolver=resolver,
+            keyring=keyring,
+            passwords=passwords,
+            tokens=Tokens(database=database, clock=clock),
+            files=files,
+            uploads=Uploads(
+                db=database,
+                ids=ids,
+                clock=clock,
+                files=files,
+                pictures=Pictures(max_pixels=config.media.max_image_pixels),
+                limits=config.media,
+            ),
+            runner=JobRunner(db=database, clock=clock),
+            metrics=Metrics(database=database, clock=clock),
+            actor=actor,
+        )
+        stack.callback(instance.hub.close)
+        yield instance
+
+
+def _identities(
+    *, database: Database, clock: Clock, remote: RemoteClient, rules: UrlRules, decisions: Decisions, actor: Account
+) -> tuple[Resolver, KeyRing]:
+    """Who others are, and who we are to them: they need each other, and the store below them."""
+
+    def may_ask(url: str) -> None:
+        if decisions.refusal_of_host(host_of(url), clock.ms()) is not None:
+            raise PeerFault("host-refused", "This server is refused here.", status=403, internal=url)
+
+    async def instance_key() -> SigningKey:
+        return await keyring.own_key(actor.id)
+
+    async def find_stored(key_id: str) -> StoredKey | None:
+        async def unit(tx: Tx) -> StoredKey | None:
+            key = await keys.find_key(tx, key_id)
+            owner = None if key is None else await accounts.find_account(tx, key.account)
+            return None if key is None or owner is None else StoredKey(key=key, owner=owner.uri)
+
+        return await database.read_now(unit)
+
+    async def list_own(account: AccountId) -> list[ActorKey]:
+        return await database.read(lambda tx: keys.own_keys(tx, account))
+
+    resolver = Resolver(client=remote, rules=rules, clock=clock, may_ask=may_ask, instance_key=instance_key)
+    keyring = KeyRing(resolver=resolver, rules=rules, clock=clock, find_stored=find_stored, list_own=list_own)
+    return resolver, keyring
+
+
+def build_web(instance: Instance) -> web.Application:
+    """Every route of the instance, over the parts it needs."""
+    config = instance.config
+    app = web.Application(client_max_size=max(config.media.max_image_size, config.media.max_video_size) + 65_536)
+    app[CONFIG] = config
+    app[CLOCK] = instance.clock
+    app[IDS] = instance.ids
+    app[URIS] = instance.uris
+    app[DATABASE] = instance.database
+    app[PASSWORDS] = instance.passwords
+    app[TOKENS] = instance.tokens
+    app[GRANTS] = Grants(database=instance.database, tokens=instance.tokens, clock=instance.clock, ids=instance.ids)
+    app[SESSIONS] = Sessions(database=instance.database, clock=instance.clock)
+    app[LIMITS] = Limits(clock=instance.clock, lifted=config.rates_lifted)
+    app[FEEDS] = Feeds(instance.clock)
+    app[DECISIONS] = instance.decisions
+    app[ENTITIES] = Entities(config=config, uris=instance.uris, clock=instance.clock, decisions=instance.decisions)
+    app[MEDIA_URLS] = app[ENTITIES].urls
+    app[HUB] = instance.hub
+    app[FILES] = instance.files
+    app[UPLOADS] = instance.uploads
+    app[REMOTE_COPIES] = RemoteCopies(
+        remote=instance.remote,
+        clock=instance.clock,
+        folder=config.media_dir / "remote",
+        limits=config.media,
+        own_host=config.public_host,
+        is_refused=lambda url: instance.decisions.refusal_of(url, instance.clock.ms()) is not None,
+    )
+    middleware.install(app)
+    app.add_routes([*health.routes(), *oauth.routes(), *pages.routes()])
+    media.setup_routes(app)
+    mastodon.setup_routes(app)
+    return app
