@@ -14,7 +14,7 @@ from fedi.ledger import intake
 from fedi.ledger.slots import open_object
 from fedi.remote.resolve import ResolvedActor
 from fedi.store import inbox as briefs
-from fedi.store import jobs
+from fedi.store import jobs, relays
 from fedi.store.database import Tx
 
 JOB = "inbox"
@@ -68,6 +68,14 @@ class Parsed:
         return self._kept.pop(body_hash, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """``is_new`` is False for what was here before; ``n`` is the place it got, if it is of the kind that gets one."""
+
+    is_new: bool
+    n: StatusId | None = None
+
+
 async def accept(
     tx: Tx,
     item: Incoming,
@@ -76,8 +84,25 @@ async def accept(
     uris: LocalUris,
     ids: IdMaker,
     now_ms: int,
-) -> bool:
-    """Gives an activity of a known signer its intake row, positions, body and job; False if it was here before.
+) -> None:
+    """Gives an activity of a known signer its intake row, positions, body and job. Twice is once."""
+    accepted = await open_activity(tx, item, actor=actor, uris=uris, ids=ids, now_ms=now_ms)
+    if not accepted.is_new or item.activity.type not in SUPPORTED:
+        return
+    await intake.put_body(tx, item.body_hash, item.body)
+    await jobs.enqueue(
+        tx,
+        JOB,
+        {"activity": item.key, "hash": item.body_hash.hex(), "signer": item.signer, "n": accepted.n},
+        ordering=item.activity.actor,
+        now_ms=now_ms,
+    )
+
+
+async def open_activity(
+    tx: Tx, item: Incoming, *, actor: ResolvedActor | None, uris: LocalUris, ids: IdMaker, now_ms: int
+) -> Accepted:
+    """The intake row and the positions.
 
     ``actor`` is its actor's document if that was fetched just now. Raises :class:`PeerFault`: ``unknown-actor``,
     ``actor-gone``, and ``not-found`` for a boost of what its actor cannot see.
@@ -93,23 +118,19 @@ async def accept(
     if brief.gone_at is not None:
         raise refused("actor-gone", item.activity.actor)
     place = find_place(item.activity, brief.followers_uri)
+    if place is not None and place.boost_of is not None and await relays.find_by_actor(tx, item.activity.actor):
+        place = None  # a relay tells of posts, it does not boost them
     if not await intake.open_intake(
         tx, activity=item.key, object_uri=place.uri if place else None, body_hash=item.body_hash, now_ms=now_ms
     ):
-        return False
+        return Accepted(is_new=False)
     if item.activity.type not in SUPPORTED:
         await intake.close_intake(tx, item.key, "ignored:unsupported")
-        return True
-    n = await open_place(tx, place, brief, item, uris=uris, ids=ids, now_ms=now_ms) if place else None
-    await intake.put_body(tx, item.body_hash, item.body)
-    await jobs.enqueue(
-        tx,
-        JOB,
-        {"activity": item.key, "hash": item.body_hash.hex(), "signer": item.signer, "n": n},
-        ordering=item.activity.actor,
-        now_ms=now_ms,
-    )
-    return True
+        return Accepted(is_new=True)
+    if place is None:
+        return Accepted(is_new=True)
+    n = await open_place(tx, place, brief, item, uris=uris, ids=ids, now_ms=now_ms)
+    return Accepted(is_new=True, n=n)
 
 
 async def accept_hint(tx: Tx, item: Incoming, *, now_ms: int) -> None:
@@ -128,8 +149,8 @@ async def accept_hint(tx: Tx, item: Incoming, *, now_ms: int) -> None:
 
 async def open_place(
     tx: Tx, place: Place, brief: briefs.ActorBrief, item: Incoming, *, uris: LocalUris, ids: IdMaker, now_ms: int
-) -> StatusId | None:
-    """The number of the post, or None if there was one with it before."""
+) -> StatusId:
+    """The number of the post, also when it was given before."""
     if place.boost_of is not None and uris.is_local(place.boost_of):
         await _check_boostable(tx, place.boost_of, item.activity.actor)
     opened = await open_object(

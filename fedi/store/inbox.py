@@ -44,6 +44,11 @@ FIND_ACTOR = "SELECT id, host, followers_uri, gone_at, kind FROM account WHERE u
 FIND_STATUS = """
 SELECT s.id, s.account, a.uri, s.local, s.visibility, s.thread, s.reblog_of, s.deleted_at
   FROM status s JOIN account a ON a.id = s.account WHERE s.uri = :uri"""
+_BY_ID = FIND_STATUS.replace("s.uri = :uri", "s.id = :id")
+# status_quote_stamp
+LIST_QUOTES_BY_STAMP = """
+SELECT s.id, q.account FROM status s LEFT JOIN status q ON q.id = s.quote_of
+ WHERE s.quote_authorization = :stamp AND s.deleted_at IS NULL LIMIT 100"""
 LIST_ADDRESSEES = """
 SELECT id, uri, local, username, domain, url FROM account WHERE uri IN TEXTS(:uris) AND gone_at IS NULL"""
 
@@ -55,6 +60,15 @@ async def find_actor(tx: Tx, uri: str) -> ActorBrief | None:
 async def find_status(tx: Tx, uri: str) -> StatusBrief | None:
     """Also when it is deleted."""
     return await tx.one_as(StatusBrief, FIND_STATUS, uri=uri)
+
+
+async def find_status_by_id(tx: Tx, status: StatusId) -> StatusBrief | None:
+    return await tx.one_as(StatusBrief, _BY_ID, id=status)
+
+
+async def list_quotes_by_stamp(tx: Tx, stamp: str) -> list[tuple[StatusId, AccountId | None]]:
+    """Posts that quote by this stamp, each with the author of what it quotes."""
+    return [(row[0], row[1]) for row in await tx.all(LIST_QUOTES_BY_STAMP, stamp=stamp)]
 
 
 async def list_addressees(tx: Tx, uris: set[str]) -> list[Addressee]:

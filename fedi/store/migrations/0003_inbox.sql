@@ -10,3 +10,5 @@ CREATE TABLE quote_stamp (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX quote_stamp_pair ON quote_stamp (status, object);
 CREATE INDEX quote_stamp_object ON quote_stamp (object);
+
+CREATE INDEX status_quote_stamp ON status (quote_authorization) WHERE quote_authorization IS NOT NULL;
