@@ -143,6 +143,9 @@ SELECT o.kind, o.activity, d.host, d.inbox, d.state, d.recipients, d.attempts, d
  WHERE o.status = :status AND o.account = :account
  ORDER BY o.created_at, o.activity, d.host, d.id LIMIT :limit"""
 TOTALS = "SELECT kind, state, hosts, recipients FROM delivery_total WHERE status = :status ORDER BY kind, state"
+# Indexes outgoing_status and delivery_once.
+INBOXES_OF = """
+SELECT DISTINCT d.inbox FROM outgoing o JOIN delivery d ON d.activity = o.activity WHERE o.status = :status"""
 COUNT_BY_STATE = "SELECT state, count(*) FROM delivery GROUP BY state"
 # Index outgoing_created. Nobody is waiting for these bodies any more.
 FORGET_BODIES = """
@@ -340,6 +343,11 @@ def _add_row(place: HostReport, row: DeliveryRow) -> None:
     if _WORSE.index(row.state) >= _WORSE.index(place.state):
         place.state, place.code, place.error = row.state, row.last_code, row.last_error
         place.attempts, place.next_at = row.attempts, row.next_at
+
+
+async def list_inboxes_of(tx: Tx, status: StatusId) -> list[str]:
+    """Where a status has gone, or was to go: whoever has it hears of its changes, even if they follow no more."""
+    return [row[0] for row in await tx.all(INBOXES_OF, status=status)]
 
 
 async def list_totals(tx: Tx, status: StatusId) -> list[DeliveryTotal]:
