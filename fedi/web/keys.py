@@ -15,6 +15,7 @@ from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
 from fedi.media.remote_copies import RemoteCopies
 from fedi.media.uploads import Uploads
+from fedi.outbox.outbox import Outbox
 from fedi.store.database import Database
 from fedi.streaming.hub import Hub
 from fedi.web.entities.media import MediaUrls
@@ -42,3 +43,4 @@ HUB = web.AppKey("hub", Hub)
 FILES = web.AppKey("files", Files)
 UPLOADS = web.AppKey("uploads", Uploads)
 REMOTE_COPIES = web.AppKey("remote_copies", RemoteCopies)
+OUTBOX = web.AppKey("outbox", Outbox)

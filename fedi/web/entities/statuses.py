@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from fedi.activitypub.uris import LocalUris
 from fedi.clock import api_time
+from fedi.ids import MediaId
 from fedi.model.media import Media
 from fedi.model.statuses import Mention, Status, StatusEdit
 from fedi.store import details
@@ -154,7 +155,7 @@ def render_history(
     status: Status,
     *,
     account: bytes,
-    media: dict[int, Media],
+    media: dict[MediaId, Media],
     attached: Sequence[Media],
     poll: Sequence[str] | None,
     urls: MediaUrls,
@@ -176,9 +177,9 @@ def render_history(
     for edit in edits:
         value = version(edit.at, edit.content, edit.spoiler, sensitive=edit.sensitive)
         value["media_attachments"] = [
-            media_value(media[was.id], urls) | {"description": was.description or None}
+            media_value(media[id_], urls) | {"description": was.description or None}
             for was in edit.media
-            if was.id in media
+            if (id_ := MediaId(was.id)) in media
         ]
         value["poll"] = None if edit.poll is None else {"options": [{"title": title} for title in edit.poll]}
         versions.append(value)

@@ -1,93 +1,124 @@
-"""What handlers of the client API have in common: JSON answers that are never empty, ids in paths, pages by Link."""
+"""What every answer of the client API shares: its type, its ids in the path, and the pages of its lists."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from aiohttp.web import Request, Response
 
 from fedi.errors import ClientFault
+from fedi.feeds.page import Cursor
 from fedi.i18n import _
-from fedi.store.paging import LAST_ID, Window
+from fedi.ids import StatusId
+from fedi.store.paging import Window
 from fedi.web.entities.encode import array, encode
 from fedi.web.keys import CONFIG
 from fedi.web.params import Params
 
-MOST_IDS = 100
-_CARRIED_OUT = frozenset({"max_id", "min_id", "since_id", "access_token"})
+T = TypeVar("T")
+STATUSES, MOST_STATUSES = 20, 40
+ACCOUNTS, MOST_ACCOUNTS = 40, 80
+
+_JSON = "application/json; charset=utf-8"
+_CUTS = frozenset({"max_id", "min_id", "since_id", "offset", "access_token"})
+MAX_INT = 2**63 - 1
 
 
-def json_answer(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body=body, status=status, headers=headers, content_type="application/json")
+def answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON that is encoded already; never empty."""
+    return Response(body=body, status=status, headers={"Content-Type": _JSON, **(headers or {})})
 
 
-def value_answer(value: object, *, status: int = 200) -> Response:
-    return json_answer(encode(value), status=status)
+def answer_value(value: Any, *, status: int = 200) -> Response:
+    return answer(encode(value), status=status)
 
 
-def empty() -> Response:
-    """Nothing to say: clients cannot decode nothing at all."""
-    return json_answer(b"{}")
+def answer_list(
+    request: Request, items: Sequence[bytes], *, older: int | None = None, newer: int | None = None
+) -> Response:
+    """A page. ``older`` and ``newer`` are the ``max_id`` and ``min_id`` of the pages beside it."""
+    links = page_links(request, older=older, newer=newer)
+    return answer(array(items), headers={"Link": links} if links else None)
+
+
+def page_links(request: Request, *, older: int | None, newer: int | None) -> str:
+    """The ``Link`` header: absolute, without a comma inside a URL, with the other parameters carried over."""
+    if older is None and newer is None:
+        return ""
+    kept = [(name, value) for name, value in request.query.items() if name not in _CUTS]
+    base = request.app[CONFIG].origin + request.rel_url.raw_path.replace(",", "%2C")
+    links = []
+    if older is not None:
+        links.append(f'<{base}?{urlencode([*kept, ("max_id", older)], quote_via=quote)}>; rel="next"')
+    if newer is not None:
+        links.append(f'<{base}?{urlencode([*kept, ("min_id", newer)], quote_via=quote)}>; rel="prev"')
+    return ", ".join(links)
+
+
+def status_id(request: Request, name: str = "id") -> StatusId:
+    """The id in the path; 404 when it cannot be one."""
+    return StatusId(path_id(request, name))
+
+
+def path_id(request: Request, name: str = "id") -> int:
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_INT):
+        raise not_found()
+    return int(text)
 
 
 def not_found() -> ClientFault:
     return ClientFault("not-found", _("Record not found"), status=404)
 
 
-def path_id(request: Request, name: str = "id") -> int:
-    """A decimal id in the path; anything else names no record (404)."""
-    return parse_id(request.match_info[name])
+def limit_of(params: Params, default: int, most: int) -> int:
+    """A larger ``limit`` is capped, not refused."""
+    asked = params.integer("limit")
+    return default if asked is None or asked < 1 else min(asked, most)
 
 
-def parse_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= LAST_ID):
-        raise not_found()
-    return int(text)
+def cursor_of(params: Params) -> Cursor:
+    return Cursor(max_id=_cut(params, "max_id"), since_id=_cut(params, "since_id"), min_id=_cut(params, "min_id"))
 
 
-def listed_ids(params: Params, name: str) -> list[int]:
-    """``id[]``, at most :data:`MOST_IDS`, in order and each once; what is no id is passed over."""
-    found = [text for text in params.texts(name) or [] if text.isascii() and text.isdigit() and len(text) <= 18]
-    return list(dict.fromkeys(int(text) for text in found))[:MOST_IDS]
-
-
-def window_of(params: Params, *, limit: int = 40, most: int = 80) -> Window:
-    """The cuts an app asks for. A larger ``limit`` is cut, not refused; so is a cut beyond 63 bits."""
-    wanted = params.integer("limit")
+def window_of(params: Params, default: int = ACCOUNTS, most: int = MOST_ACCOUNTS) -> Window:
+    """As :func:`cursor_of`, for lists cut by row ids."""
     return Window(
         max_id=_cut(params, "max_id"),
         since_id=_cut(params, "since_id"),
         min_id=_cut(params, "min_id"),
-        limit=limit if wanted is None else max(1, min(wanted, most)),
+        limit=limit_of(params, default, most),
     )
-
-
-def offset_of(params: Params) -> int:
-    return max(0, min(params.integer("offset") or 0, 10_000))
-
-
-def page_answer(request: Request, items: Iterable[bytes], keys: Sequence[int], window: Window) -> Response:
-    """A JSON array with its ``Link``; ``keys`` are what the list is cut by, newest first, one for each row that was
-    read. The last page, told by its shortness, has no ``next``; an empty one has no ``Link`` at all."""
-    return json_answer(
-        array(items), headers=link_header(request, keys, is_last=window.min_id is None and len(keys) < window.limit)
-    )
-
-
-def link_header(request: Request, keys: Sequence[int], *, is_last: bool) -> dict[str, str]:
-    if not keys:
-        return {}
-    links = [] if is_last else [f'<{_page_url(request, "max_id", keys[-1])}>; rel="next"']
-    links.append(f'<{_page_url(request, "min_id", keys[0])}>; rel="prev"')
-    return {"Link": ", ".join(links)}
-
-
-def _page_url(request: Request, name: str, cut: int) -> str:
-    """No comma inside: some clients split the header on it."""
-    kept = [(key, value) for key, value in request.query.items() if key not in _CARRIED_OUT]
-    query = urlencode([*kept, (name, str(cut))], quote_via=quote, safe="[]")
-    return f"{request.app[CONFIG].origin}{request.path}?{query}"
 
 
 def _cut(params: Params, name: str) -> int | None:
-    found = params.integer(name)
-    return None if found is None else max(0, min(found, LAST_ID))
+    """An id that is none (some apps send "undefined") cuts nowhere."""
+    text = params.text(name)
+    if not text or not text.isascii() or not text.isdigit():
+        return None
+    return min(int(text[:20]), MAX_INT)
+
+
+class Cut(NamedTuple):
+    """One page of rows and the cuts of the pages beside it, None where there is none."""
+
+    rows: list[Any]
+    older: int | None
+    newer: int | None
+
+
+def one_more(window: Window) -> Window:
+    """The window with one row more, which tells whether there is a further page; see :func:`cut`."""
+    return Window(max_id=window.max_id, since_id=window.since_id, min_id=window.min_id, limit=window.limit + 1)
+
+
+def cut(rows: Sequence[tuple[int, T]], window: Window) -> Cut:
+    """The page of ``window`` from rows ``(row id, value)`` that were read with :func:`one_more`."""
+    more = len(rows) > window.limit
+    if window.min_id is not None:
+        kept = list(rows[-window.limit :])
+        older = kept[-1][0] if kept else None
+    else:
+        kept = list(rows[: window.limit])
+        older = kept[-1][0] if more else None
+    return Cut([value for _, value in kept], older, kept[0][0] if kept else None)
