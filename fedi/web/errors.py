@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import Request, Response
 
 from fedi.errors import ClientFault, Problem, Unreachable
@@ -86,6 +87,8 @@ def problem_from(error: Exception) -> Problem:
         case web.HTTPException():
             code, sentence = _BY_STATUS.get(error.status, _BY_STATUS[400 if error.status < 500 else 500])
             return ClientFault(code, sentence, status=error.status)
+        case HttpProcessingError() | web.RequestPayloadError():  # a body broken in a way only its parser sees
+            return ClientFault(*_BY_STATUS[400], status=400, internal=str(error))
         case _:
             return Problem(*_BY_STATUS[500], status=500)
 

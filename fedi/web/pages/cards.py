@@ -22,7 +22,7 @@ from fedi.text.markup import html_to_text
 from fedi.web.entities.media import MediaUrls, media_value
 
 MAX_DEPTH = 3  # of indentation: a phone has no room for more
-EXCERPT_CHARACTERS = 200
+EXCERPT_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
