@@ -1,7 +1,8 @@
 // A server that is not ours: Fedify on loopback, with a small control door for the tests.
 //
-//   PORT=3001 [AUTHORIZED_FETCH=1] node peer.mjs
+//   PORT=3001 [LISTEN=3002] [AUTHORIZED_FETCH=1] node peer.mjs
 //
+// PORT is in its URLs; LISTEN, if another, is where it really listens, with something of the test's in between.
 // Everything that federates goes through Fedify alone. The control door (/control/…) tells it what to send and shows
 // what it received after it had checked the signatures; it never touches an activity's bytes.
 
@@ -15,6 +16,7 @@ import {
   InProcessMessageQueue,
   MemoryKvStore,
 } from "@fedify/fedify";
+import { verifyJsonLd, verifyObject } from "@fedify/fedify/sig";
 import {
   Accept,
   Activity,
@@ -24,22 +26,29 @@ import {
   Note,
   Person,
   Question,
+  QuoteAuthorization,
   Reject,
   Undo,
 } from "@fedify/fedify/vocab";
 
 const port = Number(process.env.PORT);
 const origin = `http://localhost:${port}`;
+const listen = Number(process.env.LISTEN ?? port);
 const authorizedFetch = process.env.AUTHORIZED_FETCH === "1";
 
-const people = new Map(); // identifier -> {keys: [{privateKey, publicKey} as JWK], aliases: [URL]}
+const people = new Map(); // identifier -> {keys: [{privateKey, publicKey} as JWK], aliases: [URL], successor: URL}
 const followers = new Map(); // identifier -> Map(actor id -> recipient)
 const objects = new Map(); // URI -> JSON-LD of an object that is ours
 const received = []; // {activity, signer, identifier}
 const errors = [];
 
-async function makeKeys() {
-  const kinds = ["RSASSA-PKCS1-v1_5", "Ed25519"];
+// A green square of 8 by 8.
+const picture = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mOQqwjAihiGlgQAa5I5gZSUYSUAAAAASUVORK5CYII=",
+  "base64",
+);
+
+async function makeKeys(kinds = ["RSASSA-PKCS1-v1_5", "Ed25519"]) {
   return Promise.all(kinds.map(async (kind) => {
     const pair = await generateCryptoKeyPair(kind);
     return { privateKey: await exportJwk(pair.privateKey), publicKey: await exportJwk(pair.publicKey) };
@@ -71,6 +80,7 @@ const actors = federation.setActorDispatcher("/users/{identifier}", async (conte
     endpoints: new Endpoints({ sharedInbox: context.getInboxUri() }),
     url: new URL(`${origin}/@${identifier}`),
     aliases: person.aliases.map((alias) => new URL(alias)),
+    successor: person.successor && new URL(person.successor),
     publicKey: keys[0].cryptographicKey,
     assertionMethods: keys.map((key) => key.multikey),
   });
@@ -93,7 +103,7 @@ federation.setFollowersDispatcher("/users/{identifier}/followers", (_context, id
 
 federation.setOutboxDispatcher("/users/{identifier}/outbox", () => ({ items: [] }));
 
-for (const [type, path] of [[Note, "notes"], [Question, "questions"], [Article, "articles"]]) {
+for (const [type, path] of [[Note, "notes"], [Question, "questions"], [Article, "articles"], [QuoteAuthorization, "stamps"]]) {
   const dispatcher = federation.setObjectDispatcher(type, `/users/{identifier}/${path}/{id}`, async (context, values) => {
     const uri = context.getObjectUri(type, values);
     const json = objects.get(uri.href);
@@ -143,12 +153,16 @@ async function record(context, activity) {
 // The control door -------------------------------------------------------------------------------------------
 
 const control = {
-  async "POST /control/people"({ name, aliases = [] }) {
-    people.set(name, { keys: await makeKeys(), aliases });
+  async "POST /control/people"({ name, aliases = [], kinds }) {
+    people.set(name, { keys: await makeKeys(kinds), aliases });
     return { id: `${origin}/users/${name}` };
   },
   async "POST /control/rotate"({ name }) {
     people.get(name).keys = await makeKeys();
+    return {};
+  },
+  async "POST /control/move"({ name, to }) {
+    people.get(name).successor = to;
     return {};
   },
   async "POST /control/objects"(json) {
@@ -177,6 +191,18 @@ const control = {
     const found = await context.lookupObject(what, { documentLoader });
     return { found: found === null ? null : await found.toJsonLd({ format: "compact", contextLoader: context.contextLoader }) };
   },
+  async "POST /control/webfinger"({ what }, context) {
+    return { found: await context.lookupWebFinger(what) };
+  },
+  // Whether Fedify holds the signature inside a document for good: `ld` the older kind, `proof` FEP-8b32.
+  async "POST /control/verify"(json, context) {
+    const { signature: _signature, ...bare } = json;
+    const options = { documentLoader: context.documentLoader, contextLoader: context.contextLoader };
+    return {
+      ld: json.signature !== undefined && await verifyJsonLd(json, options),
+      proof: json.proof !== undefined && await verifyObject(Activity, bare, options) !== null,
+    };
+  },
   async "GET /control/received"() {
     return { received, errors };
   },
@@ -187,6 +213,7 @@ const control = {
 
 async function answer(request) {
   const url = new URL(request.url);
+  if (url.pathname === "/picture.png") return new Response(picture, { headers: { "Content-Type": "image/png" } });
   const door = control[`${request.method} ${url.pathname}`];
   if (door === undefined) return await federation.fetch(request, { contextData: undefined });
   try {
@@ -210,4 +237,4 @@ createServer(async (incoming, outgoing) => {
   const response = await answer(request);
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.end(Buffer.from(await response.arrayBuffer()));
-}).listen(port, "127.0.0.1", () => console.log(`ready ${origin}`));
+}).listen(listen, "127.0.0.1", () => console.log(`ready ${origin}`));
