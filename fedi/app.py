@@ -21,6 +21,12 @@ from fedi.config import VERSION, Config
 from fedi.errors import PeerFault
 from fedi.feeds.page import Feeds
 from fedi.ids import AccountId, IdMaker
+from fedi.inbox.accept import Parsed
+from fedi.inbox.fetching import FetchingUnits
+from fedi.inbox.lookups import Lookups
+from fedi.inbox.pipeline import Pipeline
+from fedi.inbox.rates import Rates
+from fedi.inbox.receive import Inbox
 from fedi.jobs.runner import JobRunner
 from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
@@ -28,6 +34,8 @@ from fedi.media.pictures import Pictures
 from fedi.media.remote_copies import RemoteCopies
 from fedi.media.uploads import Uploads
 from fedi.model.accounts import Account, ActorKey
+from fedi.outbox.outbox import Outbox
+from fedi.outbox.tools import Tools
 from fedi.policies.host import PolicyHost
 from fedi.policies.registry import load_policies
 from fedi.remote.client import RemoteClient
@@ -51,6 +59,7 @@ from fedi.web.keys import (
     IDS,
     LIMITS,
     MEDIA_URLS,
+    OUTBOX,
     PASSWORDS,
     REMOTE_COPIES,
     SESSIONS,
@@ -59,6 +68,7 @@ from fedi.web.keys import (
     URIS,
 )
 from fedi.web.limits import Limits
+from fedi.web.lookups import LOOKUP
 from fedi.web.mastodon import routes as mastodon
 from fedi.web.metrics import Metrics
 from fedi.web.pages import routes as pages
@@ -85,6 +95,9 @@ class Instance:
     tokens: Tokens
     files: Files
     uploads: Uploads
+    lookups: Lookups
+    inbox: Inbox
+    outbox: Outbox
     runner: JobRunner
     metrics: Metrics
     actor: Account
@@ -132,6 +145,72 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             database=database, clock=clock, remote=remote, rules=rules, decisions=decisions, actor=actor
         )
         files = Files(config.media_dir)
+        hub = Hub()
+        policies = PolicyHost(load_policies(config.policies.order), config.policies.settings)
+        metrics = Metrics(database=database, clock=clock)
+        units = FetchingUnits(
+            db=database,
+            clock=clock,
+            ids=ids,
+            uris=uris,
+            decisions=decisions,
+            resolver=resolver,
+            keyring=keyring,
+        )
+        lookups = Lookups(units=units, rules=rules, clock=clock)
+        outbox = Outbox(
+            Tools(
+                db=database,
+                clock=clock,
+                ids=ids,
+                uris=uris,
+                hub=hub,
+                policies=policies,
+                refusals=decisions,
+                people=lookups,
+                posts=config.posts,
+                media_base=f"{config.origin}/media/",
+                instance_account=actor.id,
+            )
+        )
+        parsed = Parsed()
+        runner = JobRunner(db=database, clock=clock)
+        pipeline = Pipeline(
+            units=units,
+            rules=rules,
+            parsed=parsed,
+            policies=policies,
+            publish=hub.publish,
+            worker=rdf,
+            republish=outbox.republish,
+        )
+        runner.join("inbox", pipeline.handle)
+        federation = config.federation
+        inbox = Inbox(
+            db=database,
+            clock=clock,
+            ids=ids,
+            uris=uris,
+            rules=rules,
+            keyring=keyring,
+            decisions=decisions,
+            parsed=parsed,
+            requests=Rates(
+                clock=clock,
+                count=federation.inbox_rate.count,
+                per_s=federation.inbox_rate.per_s,
+                burst=federation.inbox_burst,
+                lifted=config.rates_lifted,
+            ),
+            new_actors=Rates(
+                clock=clock,
+                count=federation.new_actors_rate.count,
+                per_s=federation.new_actors_rate.per_s,
+                burst=federation.new_actors_rate.count,
+                lifted=config.rates_lifted,
+            ),
+            decision_url=lambda decision: f"{config.origin}/fedi/decision/{decision}",
+        )
         instance = Instance(
             config=config,
             clock=clock,
@@ -140,8 +219,8 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             rules=rules,
             database=database,
             decisions=decisions,
-            policies=PolicyHost(load_policies(config.policies.order), config.policies.settings),
-            hub=Hub(),
+            policies=policies,
+            hub=hub,
             rdf=rdf,
             remote=remote,
             resolver=resolver,
@@ -157,11 +236,14 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
                 pictures=Pictures(max_pixels=config.media.max_image_pixels),
                 limits=config.media,
             ),
-            runner=JobRunner(db=database, clock=clock),
-            metrics=Metrics(database=database, clock=clock),
+            lookups=lookups,
+            inbox=inbox,
+            outbox=outbox,
+            runner=runner,
+            metrics=metrics,
             actor=actor,
         )
-        stack.callback(instance.hub.close)
+        stack.callback(hub.close)
         yield instance
 
 
@@ -214,6 +296,8 @@ def build_web(instance: Instance) -> web.Application:
     app[HUB] = instance.hub
     app[FILES] = instance.files
     app[UPLOADS] = instance.uploads
+    app[OUTBOX] = instance.outbox
+    app[LOOKUP] = instance.lookups
     app[REMOTE_COPIES] = RemoteCopies(
         remote=instance.remote,
         clock=instance.clock,

@@ -235,10 +235,13 @@ async def rotate_keys(instance: Instance, *, name: str) -> Any:
         await keys.replace_keys(tx, account.id, key_rows(account, pair, instance.clock.ms()))
         return account
 
+    async def tell(tx: Tx) -> None:
+        await instance.outbox.send_profile(tx, account, instance.clock.ms())
+
     account = await instance.database.write("rotate keys", unit)
     instance.keyring.forget_own(account.id)
     if account.kind != "Application":
-        await instance.outbox.announce_profile(account.id)
+        await instance.database.write("tell of new keys", tell)
     return {"account": account.acct, "keys": [account.uri + "#main-key", account.uri + "#ed25519-key"]}
 
 
@@ -288,6 +291,19 @@ async def show_deliveries(instance: Instance, *, url: str) -> Any:
         status = None if status_id is None else await statuses.find_status(tx, status_id)
         if status is None or not status.local:
             raise ClientFault("status-unknown", "There is no post of ours at this address.", status=404)
-        return [row._asdict() for row in await deliveries.list_report(tx, status.id)]
+        return [
+            {
+                "activity": report.kind,
+                "host": host.host,
+                "state": host.state,
+                "recipients": host.recipients,
+                "attempts": host.attempts,
+                "code": host.code,
+                "error": host.error,
+                "next": api_time(host.next_at) if host.next_at else None,
+            }
+            for report in await deliveries.report(tx, status.id, status.account)
+            for host in report.hosts
+        ]
 
     return await instance.database.read(unit)

@@ -1,17 +1,11 @@
 """Asking other servers on behalf of somebody here. The web knows this protocol alone; ``app.py`` hands in who does it."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
-from fedi.ids import AccountId, StatusId
-
-
-class Found(NamedTuple):
-    """What a URL named: at most one of the two."""
-
-    account: AccountId | None = None
-    status: StatusId | None = None
+from fedi.ids import AccountId
+from fedi.inbox.lookups import Found
 
 
 class Lookup(Protocol):
