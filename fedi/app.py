@@ -182,7 +182,6 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             policies=policies,
             publish=hub.publish,
             worker=rdf,
-            republish=outbox.republish,
         )
         runner.join("inbox", pipeline.handle)
         federation = config.federation

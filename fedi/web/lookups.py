@@ -21,3 +21,5 @@ class Lookup(Protocol):
 
 
 LOOKUP: web.AppKey[Lookup] = web.AppKey("lookup", Lookup)
+
+__all__ = ["LOOKUP", "Found", "Lookup"]

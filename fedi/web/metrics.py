@@ -66,7 +66,7 @@ class _Queues:
             "fedi_job_oldest_seconds", "How long the oldest due job has waited", labels=["kind", "state"]
         )
         for age in self._ages:
-            count.add_metric([age.kind, age.state], age.count)
+            count.add_metric([age.kind, age.state], age.jobs)
             oldest.add_metric([age.kind, age.state], max(0.0, (self._now_ms - age.oldest_run_at) / 1000))
         yield count
         yield oldest
