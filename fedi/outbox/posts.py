@@ -14,7 +14,7 @@ from fedi.model.accounts import Account
 from fedi.model.media import Media
 from fedi.model.polls import Poll
 from fedi.model.statuses import Addressed, Status
-from fedi.outbox.acts import HIGH, NORMAL, is_forwardable
+from fedi.outbox.acts import HIGH, NORMAL, NumberTaken, is_forwardable
 from fedi.outbox.address import list_destinations
 from fedi.outbox.changes import ChangeActs, enqueue_poll_end, goes_to_relays, new_poll
 from fedi.outbox.compose import Words, check_form, check_media, find_emojis, read_words
@@ -67,7 +67,8 @@ class PostActs(ChangeActs):
                 before = await idempotency.find_status(tx, account, draft.idempotency_key, now_ms=now_ms)
                 if before is not None:
                     return before
-                await idempotency.put_status(tx, account, draft.idempotency_key, number, now_ms=now_ms)
+                if not await idempotency.put_status(tx, account, draft.idempotency_key, number, now_ms=now_ms):
+                    raise NumberTaken(number)  # the same request in another process was faster: look again
             words = await read_words(tx, draft.text, people, self.uris)
             facts = _Facts(
                 author=author,

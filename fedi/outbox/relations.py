@@ -1,6 +1,7 @@
 """Following, answering follows, blocking, muting, reporting."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from fedi.activitypub import render_activities as activities
 from fedi.errors import ClientFault
@@ -40,7 +41,7 @@ class RelationActs(Acts):
             await self.refuse_blocked(tx, account, target_id)
             before = await relations.find_follow(tx, account, target_id)
             waits = not target.local or target.locked
-            state: FollowState = "requested" if waits else "accepted"
+            state: Literal["requested", "accepted"] = "requested" if waits else "accepted"
             uri = before.uri if before is not None and before.uri is not None else self.new_uri(follower)
             after = await relations.put_follow(
                 tx,
@@ -89,7 +90,7 @@ class RelationActs(Acts):
             return
         if target.local:
             for kind in ("follow", "follow_request"):
-                await notifications.drop_act(tx, account=target.id, kind=kind, actor=follower.id)  # type: ignore[arg-type]
+                await notifications.drop_act(tx, account=target.id, kind=kind, actor=follower.id)
             return
         uri = dropped.uri or self.new_uri(follower)
         follow = activities.render_follow(uri=uri, actor=follower.uri, target=target.uri)
