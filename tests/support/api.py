@@ -6,6 +6,7 @@ status = await ann.post("/api/v1/statuses", status="Hello")
 assert (await ann.get("/api/v1/timelines/home")) == [...]
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,20 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from fedi.auth.scopes import parse_scopes
 from fedi.ids import AccountId, IdMaker, StatusId
+from fedi.media.files import Files
+from fedi.media.pictures import Pictures
+from fedi.media.remote_copies import RemoteCopies
+from fedi.media.uploads import Uploads
 from fedi.model.accounts import Account
 from fedi.outbox.outbox import Outbox
 from fedi.outbox.tools import Tools
 from fedi.policies.host import PolicyHost
 from fedi.policies.noop import Noop
+from fedi.remote.client import RemoteClient
 from fedi.store import accounts, oauth, relations
 from fedi.store.database import Database, Tx
 from fedi.streaming.hub import Hub
-from fedi.web import decisions, keys
+from fedi.web import keys
 from fedi.web.entities.reader import Entities
 from fedi.web.lookups import LOOKUP, Found
 from fedi.web.mastodon import routes
@@ -174,8 +180,37 @@ class Api:
         return decision.id
 
 
-async def open_api(db: Database, clock: FakeClock, tmp_path: Path) -> Api:
-    config = make_config(tmp_path)
+def serve_media(app: web.Application, db: Database, clock: FakeClock) -> None:
+    config = app[keys.CONFIG]
+    app[keys.FILES] = files = Files(config.media_dir)
+    app[keys.UPLOADS] = Uploads(
+        db=db,
+        ids=app[keys.IDS],
+        clock=clock,
+        files=files,
+        pictures=Pictures(max_pixels=config.media.max_image_pixels),
+        limits=config.media,
+    )
+
+    async def copies(_app: web.Application) -> AsyncIterator[None]:
+        remote = RemoteClient(public_host=config.public_host, version="test", allow_loopback=True)
+        app[keys.REMOTE_COPIES] = found = RemoteCopies(
+            remote=remote,
+            clock=clock,
+            folder=config.media_dir / "cache",
+            limits=config.media,
+            own_host=config.public_host,
+        )
+        yield
+        await found.close()
+        await remote.close()
+
+    app.cleanup_ctx.append(copies)
+    media_files.setup_routes(app)
+
+
+async def open_api(db: Database, clock: FakeClock, tmp_path: Path, **settings: Any) -> Api:
+    config = make_config(tmp_path, **settings)
     app = make_app(db, clock, config)
     uris = app[keys.URIS]
     instance = Account(
@@ -208,7 +243,6 @@ async def open_api(db: Database, clock: FakeClock, tmp_path: Path) -> Api:
         )
     )
     app[LOOKUP] = FakeLookup()
-    decisions.setup_routes(app)
     routes.setup_routes(app)
     client: TestClient[Any, Any] = TestClient(TestServer(app))
     await client.start_server()
