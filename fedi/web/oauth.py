@@ -15,13 +15,13 @@ from aiohttp.web import Request, Response, StreamResponse
 from fedi.auth.grants import Issued, check_redirect_uri, is_challenge, is_within
 from fedi.auth.scopes import KNOWN, OUT_OF_BAND, parse_scopes, render_scopes
 from fedi.errors import ClientFault
-from fedi.i18n import LOCALES, _
+from fedi.i18n import LOCALES, Translator, _
 from fedi.store import accounts
 from fedi.store.oauth import App
 from fedi.web.callers import require, require_app
 from fedi.web.forms import check_form, find_session
 from fedi.web.keys import CONFIG, DATABASE, GRANTS, TOKENS, URIS
-from fedi.web.locale import set_translator
+from fedi.web.locale import set_translator, translator_of
 from fedi.web.pages.render import render_page
 from fedi.web.params import Params, read_params
 from fedi.web.redirects import redirect
@@ -172,7 +172,7 @@ async def show_consent(request: Request) -> StreamResponse:
         app=asked.app,
         fields=asked.fields,
         again=f"/oauth/authorize?{urlencode(asked.fields)}",
-        groups=_scope_groups(asked.scopes),
+        groups=_scope_groups(translator_of(request), asked.scopes),
         returns_to=None if asked.redirect_uri == OUT_OF_BAND else _shown_target(asked.redirect_uri),
     )
 
@@ -228,18 +228,17 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("admin:read", _("Read what the people who run this server can read")),
     ("admin:write", _("Change what the people who run this server can change")),
 )
-_MEANING = dict(_MEANINGS)
 
 
-def _scope_groups(scopes: frozenset[str]) -> list[tuple[str, list[str]]]:
+def _scope_groups(t: Translator, scopes: frozenset[str]) -> list[tuple[str, list[str]]]:
     """``[(meaning, narrower scopes asked for)]``; no narrower ones: the whole."""
     held = [scope for scope in KNOWN if scope in scopes]
     groups: list[tuple[str, list[str]]] = []
     for word, meaning in _MEANINGS:
         if word in held:
-            groups.append((meaning, []))
+            groups.append((t.gettext(meaning), []))
         elif narrow := [scope for scope in held if scope.startswith(f"{word}:")]:
-            groups.append((_NARROWED[word], narrow))
+            groups.append((t.gettext(_NARROWED[word]), narrow))
     return groups
 
 

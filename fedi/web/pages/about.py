@@ -5,6 +5,7 @@ from importlib.resources import files
 from aiohttp import web
 from aiohttp.web import Request, Response, StreamResponse
 from babel import Locale, UnknownLocaleError
+from babel.lists import format_list
 
 from fedi.config import VERSION
 from fedi.feeds.page import Cursor
@@ -50,7 +51,7 @@ async def show_landing(request: Request) -> StreamResponse:
         people=people,
         statuses=statuses,
         summary=instance.description[:200] or instance.title,
-        languages=[_language_name(language, t.lang) for language in instance.languages],
+        languages=format_list([_language_name(language, t.lang) for language in instance.languages], locale=t.lang),
     )
 
 
