@@ -95,7 +95,7 @@ class Peer:
 
 
 def _signed(it: BenchInstance, path: str, body: bytes, key: SigningKey) -> bytes:
-    headers = sign_request("cavage", "POST", f"http://{it.domain}{path}", body, key, int(time.time()))
+    headers = sign_request("cavage", "POST", f"http://{it.domain}{path}", body=body, key=key, now_s=int(time.time()))
     sent = {**headers, "Content-Type": "application/activity+json"}
     return post(it.domain, path, sent, body)
 

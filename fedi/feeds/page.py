@@ -161,14 +161,15 @@ async def _collect(fetch: Fetch, span: Range, limit: int, now_s: int) -> tuple[l
         cut = len(rows) == rows_wanted
         if cut and len(found) > 1:
             found.pop()  # the limit counts rows: further decisions about the last slot may be missing
-        for entry in found:
-            entries.append(entry)
-            span = _beyond(span, entry.object)
+        for index, entry in enumerate(found, 1):
             shown += entry.state == "shown"
             if shown == limit:
-                return entries, None if entry is found[-1] and not cut else span
+                entries += found[:index]
+                return entries, None if index == len(found) and not cut else _beyond(span, entry.object)
+        entries += found
         if not cut:
             return entries, None
+        span = _beyond(span, found[-1].object)
         rows_wanted = min(2 * rows_wanted, MOST_SLOTS)
     return entries, span
 

@@ -5,8 +5,7 @@ No entry is ever left out here: a slot that is not shown says why.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fedi.store.timelines import SlotRow
 
@@ -16,8 +15,7 @@ State = Literal["shown", "hidden", "gone", "pending", "missing"]
 HIDING = frozenset({"hide", "hold", "remove", "suspend", "refuse"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One slot: ``decisions`` are the live ones that touch it, whatever its state."""
 
     object: int
@@ -42,35 +40,41 @@ def is_live(row: SlotRow, now_s: int) -> bool:
 def read_entries(rows: Iterable[SlotRow], now_s: int) -> list[Entry]:
     """Folds rows into entries, keeping their order."""
     entries: list[Entry] = []
-    open_rows: list[SlotRow] = []
+    group: list[SlotRow] = []  # the rows of a slot that decisions touch
     for row in rows:
-        if open_rows and row.object != open_rows[0].object:
-            entries.append(_entry(open_rows, now_s))
-            open_rows = []
-        open_rows.append(row)
-    if open_rows:
-        entries.append(_entry(open_rows, now_s))
+        if group and row.object != group[0].object:
+            entries.append(_judged(group, now_s))
+            group = []
+        if row.decision is None:  # nearly every slot
+            entries.append(Entry(row.object, row.surface, row.pos, _own_state(row)))
+        else:
+            group.append(row)
+    if group:
+        entries.append(_judged(group, now_s))
     return entries
 
 
-def _entry(rows: list[SlotRow], now_s: int) -> Entry:
+def _own_state(row: SlotRow) -> State:
+    """What a slot is where no decision touches it."""
+    if row.uri is None:
+        return "missing"
+    if row.gone is not None:
+        return "gone"
+    return "pending" if row.ready_at is None else "shown"
+
+
+def _judged(rows: list[SlotRow], now_s: int) -> Entry:
     first = rows[0]
-    live = [row for row in rows if row.decision is not None and is_live(row, now_s)]
+    live = [row for row in rows if is_live(row, now_s)]
     hiding = [row for row in live if row.effect in HIDING]
-    state: State = "shown"
-    if first.uri is None:
-        state = "missing"
-    elif first.gone is not None:
-        state = "gone"
-    elif hiding:
+    state = _own_state(first)
+    if hiding and state in {"shown", "pending"}:
         state = "hidden"
-    elif first.ready_at is None:
-        state = "pending"
     return Entry(
-        object=first.object,
-        surface=first.surface,
-        pos=first.pos,
-        state=state,
-        decisions=tuple(sorted({row.decision for row in live if row.decision})),
-        until=max((row.until for row in hiding if row.until), default=None),
+        first.object,
+        first.surface,
+        first.pos,
+        state,
+        tuple(sorted({row.decision for row in live if row.decision})),
+        max((row.until for row in hiding if row.until), default=None),
     )
