@@ -180,6 +180,36 @@ class Inbox:
         """The 403 that names the decision, its reason and its end."""
         return refusal(decision, self._decision_url(decision.id))
 
+    # Readers ------------------------------------------------------------------------------------------------
+
+    async def identify(self, request: SignedRequest, *, peer: str = "") -> str | None:
+        """Who signed a GET: the URI of the key's owner; None if nobody did.
+
+        Raises :class:`PeerFault`: 401 for a signature that does not hold, 403 for whom a decision keeps out.
+        """
+        if "signature" not in request.fields and "signature-input" not in request.fields:
+            return None
+        claim = httpsig.read_signature(request)
+        self._refuse(claim.key_id)
+        if self._uris.is_on_our_host(claim.key_id):
+            raise invalid("a key of ours")
+        httpsig.check_form(claim, request, self._clock.ms() // 1000)
+        found = await self._find_key(claim, {}, body=b"", peer=peer)
+        if found is None:
+            return None
+        found = await self._check_signature(claim, request, found)
+        self._refuse(found.key.owner)
+        return found.key.owner
+
+    def refuse_reader(self, request: SignedRequest) -> None:
+        """Where no signature is needed: who says to be refused is refused all the same."""
+        if "signature" in request.fields or "signature-input" in request.fields:
+            try:
+                claim = httpsig.read_signature(request)
+            except PeerFault:
+                return
+            self._refuse(claim.key_id)
+
     # Replays ------------------------------------------------------------------------------------------------
 
     def _is_replayed(self, claim: SignatureClaim) -> bool:

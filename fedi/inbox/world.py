@@ -258,12 +258,15 @@ class World:
 
     async def _quote_of_ours(self, post: Post, quoted: StatusBrief) -> Quote:
         stamp = await quotes.find_stamp_of(self.tx, quoted.id, post.id)
+        before = await statuses.find_by_uri(self.tx, post.id)
         assert post.quote is not None
-        if stamp is None:
-            return Quote(uri=post.quote, of=quoted.id, state="pending")
-        if stamp.revoked_at is not None:
+        if (before is not None and before.quote_state == "revoked") or (stamp and stamp.revoked_at is not None):
             return Quote(uri=post.quote, of=quoted.id, state="revoked")
-        return Quote(uri=post.quote, of=quoted.id, state="accepted", authorization=post.quote_authorization)
+        name = self.uris.find_username(quoted.author)
+        if stamp is None or name is None:
+            return Quote(uri=post.quote, of=quoted.id, state="pending")
+        uri = self.uris.quote_authorization(name, stamp.id)
+        return Quote(uri=post.quote, of=quoted.id, state="accepted", authorization=uri)
 
     async def _is_good_stamp(self, post: Post, quoted: StatusBrief, *, is_essential: bool) -> bool | None:
         """None while it cannot be had."""
