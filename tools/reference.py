@@ -1,8 +1,8 @@
-"""The pages of docs/reference that are made from the code: settings and command line.
+"""What of docs/reference is made from the code: settings, command line, and the codes that apps and people read.
 
     python tools/reference.py
 
-writes them; a test compares them with the code, so run it after changing a setting or a command.
+writes it; a test compares it with the code, so run this after changing a setting, a command or a fault.
 """
 
 import inspect
@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 
 import click
+from problem_codes import problem_codes
 
 from fedi.cli.commands import main as fedi_command
 from fedi.config import EXAMPLE
 
 FOLDER = Path(__file__).parents[1] / "docs/reference"
+_MADE = "<!-- The rest is made by tools/reference.py. -->"
 
 _SETTINGS_HEAD = """# Settings
 
@@ -88,7 +90,18 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"configuration.md": render_settings, "command-line.md": render_commands}
+def render_errors() -> str:
+    """The page as it is down to the mark, then the table."""
+    head = (FOLDER / "error-codes.md").read_text(encoding="utf-8").partition(_MADE)[0]
+    rows = []
+    for code, found in sorted(problem_codes()["client"].items()):
+        statuses = ", ".join(str(status) for status in sorted(found.statuses))
+        sentences = re.sub(r"%\((\w+)\)s", r"{\1}", " / ".join(found.sentences))
+        rows.append(f"| `{code}` | {statuses} | {_cell(sentences)} |\n")
+    return f"{head}{_MADE}\n\n| code | status | sentence |\n| --- | --- | --- |\n{''.join(rows)}"
+
+
+PAGES = {"configuration.md": render_settings, "command-line.md": render_commands, "error-codes.md": render_errors}
 
 
 if __name__ == "__main__":
