@@ -231,7 +231,7 @@ async def test_a_post_stands_between_what_it_answers_and_its_answers(site, sqlit
 
 async def test_the_state_of_a_conversation_is_told_in_one_line(site, town, sqlite_db, clock):
     put = """INSERT INTO thread_fetch (thread, known, estimate, complete, missing, fetched_at)
-             VALUES (:thread, 4, 19, 0, :missing, :at)"""
+             VALUES (:thread, 5, 20, 0, :missing, :at)"""
     at = clock.ms() - 180_000
     await sqlite_db.write("fetched", lambda tx: tx.run(put, thread=town.root.thread, missing='{"refused": 2}', at=at))
     text = await text_of(site, f"/@alice/{town.root.id}")

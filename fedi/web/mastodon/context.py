@@ -10,7 +10,7 @@ from fedi.ids import AccountId, StatusId
 from fedi.model.statuses import Status
 from fedi.store import jobs, statuses, threads
 from fedi.store.database import Tx
-from fedi.store.threads import ThreadFetch
+from fedi.store.threads import Completeness
 from fedi.web.callers import find_caller
 from fedi.web.entities.others import render_context
 from fedi.web.keys import CLOCK, DATABASE, ENTITIES
@@ -35,7 +35,7 @@ def setup_routes(app: web.Application) -> None:
 class _Read(NamedTuple):
     status: Status
     body: bytes
-    fetch: ThreadFetch | None
+    fetch: Completeness | None
     is_remote: bool
 
 
@@ -56,7 +56,7 @@ async def _read(request: Request, tx: Tx, status: StatusId, viewer: AccountId | 
     below = await statuses.list_descendants(tx, row.id, limit=bounds.descendants, depth=bounds.depth)
     entities = request.app[ENTITIES]
     shown = await entities.statuses(tx, [one.id for one in (*above, *below)], viewer, own_filters=viewer is not None)
-    fetch = await threads.find_fetch(tx, row.thread)
+    fetch = await threads.find_completeness(tx, row.thread)
     body = render_context(
         [shown[one.id] for one in above if one.id in shown],
         [shown[one.id] for one in below if one.id in shown],
@@ -65,7 +65,7 @@ async def _read(request: Request, tx: Tx, status: StatusId, viewer: AccountId | 
     return _Read(row, body, fetch, is_remote=any(not one.local for one in (row, *above, *below)))
 
 
-async def _completeness(tx: Tx, row: Status, fetch: ThreadFetch | None) -> dict[str, object]:
+async def _completeness(tx: Tx, row: Status, fetch: Completeness | None) -> dict[str, object]:
     """``known`` counts the posts of the whole conversation that we have; ``estimate`` is what its origin says."""
     return {
         "known": await statuses.count_thread(tx, row.thread),
@@ -76,7 +76,7 @@ async def _completeness(tx: Tx, row: Status, fetch: ThreadFetch | None) -> dict[
     }
 
 
-def _is_due(fetch: ThreadFetch | None, now_ms: int) -> bool:
+def _is_due(fetch: Completeness | None, now_ms: int) -> bool:
     return fetch is None or fetch.next_at is None or fetch.next_at <= now_ms
 
 

@@ -16,7 +16,7 @@ from fedi.model.statuses import Status
 from fedi.store import deliveries, statuses, threads
 from fedi.store.database import Tx
 from fedi.store.deliveries import ActivityReport, DeliveryState, DeliveryTotal, HostReport
-from fedi.store.threads import ThreadFetch
+from fedi.store.threads import Completeness
 from fedi.web.errors import wants_activity
 from fedi.web.forms import find_session, require_session
 from fedi.web.keys import CLOCK, DATABASE, DECISIONS, URIS
@@ -45,7 +45,7 @@ class _Read:
     ancestors: list[Card | Place]
     descendants: list[Card | Place]
     known: int  # replies in the whole conversation
-    fetch: ThreadFetch | None
+    fetch: Completeness | None
     report: list[ActivityReport]
 
 
@@ -68,8 +68,8 @@ async def show_status(request: Request) -> StreamResponse:
             status=status,
             ancestors=_arranged(request, shelf, ancestors, visible),
             descendants=_arranged(request, shelf, descendants, visible, root=status.id),
-            known=await statuses.count_thread(tx, status.thread) - 1,
-            fetch=await threads.find_fetch(tx, status.thread),
+            known=await threads.count_known(tx, status.thread) - 1,
+            fetch=await threads.find_completeness(tx, status.thread),
             report=await deliveries.report(tx, status.id, author.id) if viewer == author.id else [],
         )
 
@@ -159,7 +159,10 @@ def _explained(request: Request, shelf: Shelf, status: Status, card: Card | Plac
 def _completeness(t: Translator, found: _Read, now_ms: int) -> str:
     """How much of the conversation is here, in one line."""
     known, fetch = found.known, found.fetch
-    if not known and (fetch is None or not fetch.estimate):
+    replies = (
+        fetch.estimate - 1 if fetch is not None and fetch.estimate is not None else None
+    )  # it counts the root, too
+    if not known and not replies:
         return t.gettext(_("No replies are known here."))
     if fetch is None or fetch.fetched_at is None:
         return t.ngettext(
@@ -168,10 +171,8 @@ def _completeness(t: Translator, found: _Read, now_ms: int) -> str:
     when = t.ago(fetch.fetched_at, now_ms=now_ms)
     if fetch.complete:
         line = t.ngettext("All of %(num)s reply known", "All of %(num)s replies known", known)
-    elif fetch.estimate is not None and fetch.estimate > known:
-        line = t.gettext(
-            _("%(known)s of about %(all)s replies known"), known=t.number(known), all=t.number(fetch.estimate)
-        )
+    elif replies is not None and replies > known:
+        line = t.gettext(_("%(known)s of about %(all)s replies known"), known=t.number(known), all=t.number(replies))
     else:
         line = t.ngettext(
             "%(num)s reply known; whether there are more cannot be told",
