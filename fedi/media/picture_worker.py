@@ -44,7 +44,9 @@ def main() -> None:
     except MemoryError:
         head, parts = {"refused": "too-large"}, []
     except Exception as error:  # noqa: BLE001 - whatever a decoder raises, the file cannot be read
-        head, parts = {"refused": "unreadable", "detail": f"{type(error).__name__}: {error}"[:300]}, []
+        name = type(error).__name__
+        code = "too-many-pixels" if name == "DecompressionBombError" else "unreadable"
+        head, parts = {"refused": code, "detail": f"{name}: {error}"[:300]}, []
     head["sizes"] = [len(part) for part in parts]
     text = json.dumps(head).encode()
     out.write(LENGTH.pack(len(text)) + text)

@@ -1,9 +1,7 @@
 """What people upload: checked, drawn anew, stored, described, dropped."""
 
 import asyncio
-import io
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO, Literal
@@ -56,10 +54,9 @@ class Uploads:
         """A new attachment in no status yet. With ``wait`` it is ready when this returns; without, a large one is
         drawn by a job of kind ``media``, and comes back as ``processing``.
 
-        Raises ``ClientFault`` 422 for what is no picture, is too large or cannot be read.
+        ``source`` has a file descriptor, which the process that draws inherits. Raises ``ClientFault`` 422 for what is no picture, is too large or cannot be read.
         """
         self.check_description(description)
-        source = await _seekable(source)
         size_bytes = self._check(source)
         media = Media(
             id=MediaId(self._ids.next()),
@@ -112,7 +109,6 @@ class Uploads:
 
     async def draw_portrait(self, source: IO[bytes], use: Literal["avatar", "header"]) -> str:
         """The name of a stored avatar or header. Raises as :meth:`add`."""
-        source = await _seekable(source)
         self._check(source)
         drawn = await self._pictures.draw(source, use)
         folder: Literal["avatars", "headers"] = "avatars" if use == "avatar" else "headers"
@@ -227,21 +223,3 @@ async def _describe(tx: Tx, *, account: AccountId, media: MediaId, change: _Chan
         found = replace(found, focus_x=change.focus[0], focus_y=change.focus[1])
     await rows.describe(tx, media, found.description, focus_x=found.focus_x, focus_y=found.focus_y)
     return found
-
-
-async def _seekable(source: IO[bytes]) -> IO[bytes]:
-    """A file that a process can inherit; a form that fitted into memory is given one."""
-    try:
-        source.fileno()
-    except (OSError, io.UnsupportedOperation):
-        return await asyncio.to_thread(_spooled, source)
-    return source
-
-
-def _spooled(source: IO[bytes]) -> IO[bytes]:
-    source.seek(0)
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its last reference
-    while chunk := source.read(1024 * 1024):
-        copy.write(chunk)
-    copy.seek(0)
-    return copy

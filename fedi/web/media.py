@@ -10,10 +10,8 @@ from aiohttp.web import FileResponse, Request
 
 from fedi.errors import ClientFault
 from fedi.i18n import _
-from fedi.web.entities.media import MISSING_AVATAR, MISSING_HEADER
 from fedi.web.keys import FILES, MEDIA_URLS, REMOTE_COPIES
 
-_STATIC = Path(__file__).with_name("static")
 _YEAR_S = 31_536_000
 _DAY_S = 86_400
 _HEADERS = {
@@ -29,8 +27,6 @@ _OTHER_SERVERS = "fedi/"  # how our own requests, and those of servers like us, 
 def setup_routes(app: web.Application) -> None:
     app.router.add_get(r"/media/{name:files/.+}", serve_file)
     app.router.add_get(r"/media/proxy/{mac:[A-Za-z0-9_-]{24}}/{encoded:[A-Za-z0-9_-]+}", serve_copy)
-    app.router.add_get(MISSING_AVATAR, serve_placeholder)
-    app.router.add_get(MISSING_HEADER, serve_placeholder)
 
 
 async def serve_file(request: Request) -> FileResponse:
@@ -51,12 +47,6 @@ async def serve_copy(request: Request) -> FileResponse:
         raise _missing()
     copy = await request.app[REMOTE_COPIES].get(url)
     return _answer(copy.path, copy.content_type, max_age_s=_DAY_S)
-
-
-async def serve_placeholder(request: Request) -> FileResponse:
-    """Accounts without a picture; clients know the end of this path."""
-    name = "missing-avatar.png" if request.path == MISSING_AVATAR else "missing-header.png"
-    return _answer(_STATIC / name, "image/png", max_age_s=_DAY_S)
 
 
 def _answer(path: Path, content_type: str, *, max_age_s: int) -> FileResponse:

@@ -1,5 +1,8 @@
 """Requests that carry files: longer than others may be, and counted apart."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from aiohttp.web import FileField, Request
 
 from fedi.auth.tokens import Caller
@@ -11,10 +14,19 @@ from fedi.web.params import Params, read_params
 _FORM_BYTES = 1024 * 1024  # for the rest of the form
 
 
-async def read_upload(request: Request, *, files: int = 1) -> Params:
-    """As ``read_params``, for a body of up to ``files`` pictures. Raises ``ClientFault`` 413 beyond."""
+@asynccontextmanager
+async def read_upload(request: Request, *, files: int = 1) -> AsyncIterator[Params]:
+    """As ``read_params``, for a body of up to ``files`` pictures, whose files are open inside. Raises ``ClientFault``
+    413 beyond."""
     longest = files * int(request.app[CONFIG].media.max_image_size) + _FORM_BYTES
-    return await read_params(request.clone(client_max_size=longest))
+    larger = request.clone(client_max_size=longest)
+    params = await read_params(larger)
+    try:
+        yield params
+    finally:
+        for value in (await larger.post()).values():
+            if isinstance(value, FileField):
+                value.file.close()
 
 
 def count_upload(request: Request, caller: Caller) -> None:

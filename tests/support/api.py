@@ -31,6 +31,7 @@ from fedi.store import accounts, oauth, relations
 from fedi.store.database import Database, Tx
 from fedi.streaming.hub import Hub
 from fedi.web import keys
+from fedi.web import media as media_files
 from fedi.web.entities.reader import Entities
 from fedi.web.lookups import LOOKUP, Found
 from fedi.web.mastodon import routes
@@ -243,6 +244,7 @@ async def open_api(db: Database, clock: FakeClock, tmp_path: Path, **settings: A
         )
     )
     app[LOOKUP] = FakeLookup()
+    serve_media(app, db, clock)
     routes.setup_routes(app)
     client: TestClient[Any, Any] = TestClient(TestServer(app))
     await client.start_server()

@@ -13,23 +13,20 @@ from aiohttp.web import Request, Response
 from fedi.clock import api_time
 from fedi.config import Config
 from fedi.media.types import UPLOADED_PICTURES
+from fedi.outbox import profile
 from fedi.store import accounts
 from fedi.store.database import Tx
 from fedi.text import text_to_html
 from fedi.text.count import CHARACTERS_PER_URL
 from fedi.web.entities.encode import encode, raw
+from fedi.web.entities.media import MISSING_HEADER
 from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, ENTITIES
 from fedi.web.mastodon.answers import answer, answer_value
 
 API_VERSION = 0  # what of Mastodon's API clients may expect; it rises with what is really there
 FEDI_API_VERSION = 1
-THUMBNAIL = "/headers/original/missing.png"
 MONTH_MS = 30 * 86_400_000
 LIFE_MS = 60_000
-MAX_DISPLAY_NAME = 100
-MAX_NOTE = 2_000
-MAX_FIELDS = 8
-MAX_FIELD_CHARACTERS = 255
 
 
 class InstanceDocuments:
@@ -130,7 +127,7 @@ async def _v1(request: Request, tx: Tx) -> dict[str, Any]:
             "status_count": posts,
             "domain_count": await accounts.count_hosts(tx),
         },
-        "thumbnail": config.origin + THUMBNAIL,
+        "thumbnail": config.origin + MISSING_HEADER,
         "languages": list(config.instance.languages),
         "registrations": _is_open(config),
         "approval_required": False,
@@ -143,7 +140,7 @@ async def _v1(request: Request, tx: Tx) -> dict[str, Any]:
 
 async def _v2(request: Request, tx: Tx) -> dict[str, Any]:
     config = request.app[CONFIG]
-    thumbnail = config.origin + THUMBNAIL
+    thumbnail = config.origin + MISSING_HEADER
     return {
         "domain": config.public_host,
         "title": config.instance.title,
@@ -192,13 +189,13 @@ def _limits(config: Config) -> dict[str, Any]:
         "accounts": {
             "max_featured_tags": 0,
             "max_pinned_statuses": posts.max_pinned,
-            "max_display_name_length": MAX_DISPLAY_NAME,
-            "max_note_length": MAX_NOTE,
+            "max_display_name_length": profile.MAX_NAME_CHARS,
+            "max_note_length": profile.MAX_NOTE_CHARS,
             "max_avatar_description_length": media.max_description_characters,
             "max_header_description_length": media.max_description_characters,
-            "max_profile_fields": MAX_FIELDS,
-            "profile_field_name_limit": MAX_FIELD_CHARACTERS,
-            "profile_field_value_limit": MAX_FIELD_CHARACTERS,
+            "max_profile_fields": profile.MAX_FIELDS,
+            "profile_field_name_limit": profile.MAX_FIELD_CHARS,
+            "profile_field_value_limit": profile.MAX_FIELD_CHARS,
         },
         "statuses": {
             "max_characters": posts.max_characters,

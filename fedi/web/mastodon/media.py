@@ -44,14 +44,14 @@ async def upload(request: Request) -> Response:
 async def _upload(request: Request, *, wait: bool) -> Response:
     caller = await require(request, SCOPE)
     count_upload(request, caller)
-    params = await read_upload(request)
-    media = await request.app[UPLOADS].add(
-        caller.account_id,
-        require_file(params).file,
-        description=_description(params) or "",
-        focus=parse_focus(params.text("focus")),
-        wait=wait,
-    )
+    async with read_upload(request) as params:
+        media = await request.app[UPLOADS].add(
+            caller.account_id,
+            require_file(params).file,
+            description=_description(params) or "",
+            focus=parse_focus(params.text("focus")),
+            wait=wait,
+        )
     return _answer(request, media, processing=202)
 
 
