@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -20,13 +21,15 @@ from fedi.clock import Clock, SystemClock
 from fedi.config import VERSION, Config
 from fedi.errors import PeerFault
 from fedi.feeds.page import Feeds
-from fedi.ids import AccountId, IdMaker
+from fedi.ids import AccountId, IdMaker, StatusId
 from fedi.inbox.accept import Parsed
 from fedi.inbox.fetching import FetchingUnits
 from fedi.inbox.lookups import Lookups
 from fedi.inbox.pipeline import Pipeline
 from fedi.inbox.rates import Rates
 from fedi.inbox.receive import Inbox
+from fedi.inbox.refresh import Refresher
+from fedi.inbox.threads import Threads
 from fedi.jobs.runner import JobRunner
 from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
@@ -35,16 +38,17 @@ from fedi.media.remote_copies import RemoteCopies
 from fedi.media.uploads import Uploads
 from fedi.model.accounts import Account, ActorKey
 from fedi.outbox.outbox import Outbox
+from fedi.outbox.quotes import quote_answered
 from fedi.outbox.tools import Tools
 from fedi.policies.host import PolicyHost
 from fedi.policies.registry import load_policies
 from fedi.remote.client import RemoteClient
 from fedi.remote.keys import KeyRing, StoredKey
 from fedi.remote.resolve import Resolver
-from fedi.store import accounts, keys
+from fedi.store import accounts, keys, statuses
 from fedi.store.database import Database, Tx, open_database
 from fedi.streaming.hub import Hub
-from fedi.web import health, media, middleware, oauth
+from fedi.web import documents, federation, health, media, middleware, oauth
 from fedi.web.entities.reader import Entities
 from fedi.web.keys import (
     CLOCK,
@@ -57,12 +61,14 @@ from fedi.web.keys import (
     GRANTS,
     HUB,
     IDS,
+    INBOX,
     LIMITS,
     MEDIA_URLS,
     OUTBOX,
     PASSWORDS,
     REMOTE_COPIES,
     SESSIONS,
+    THREADS,
     TOKENS,
     UPLOADS,
     URIS,
@@ -96,6 +102,7 @@ class Instance:
     files: Files
     uploads: Uploads
     lookups: Lookups
+    threads: Threads
     inbox: Inbox
     outbox: Outbox
     runner: JobRunner
@@ -182,8 +189,13 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             policies=policies,
             publish=hub.publish,
             worker=rdf,
+            republish=partial(_republish, outbox),
         )
+        threads, refresher = Threads(units), Refresher(units)
         runner.join("inbox", pipeline.handle)
+        runner.join("fetch_status", threads.fetch_status)
+        runner.join("fetch_thread", threads.fetch_thread)
+        runner.join("refresh_actor", refresher.refresh_actor)
         federation = config.federation
         inbox = Inbox(
             db=database,
@@ -236,6 +248,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
                 limits=config.media,
             ),
             lookups=lookups,
+            threads=threads,
             inbox=inbox,
             outbox=outbox,
             runner=runner,
@@ -244,6 +257,13 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         )
         stack.callback(hub.close)
         yield instance
+
+
+async def _republish(outbox: Outbox, tx: Tx, status: StatusId, now_ms: int) -> None:
+    """The quoted author answered: everybody who has our post hears of it."""
+    found = await statuses.find_status(tx, status)
+    if found is not None:
+        await quote_answered(outbox, tx, found, now_ms)
 
 
 def _identities(
@@ -305,8 +325,11 @@ def build_web(instance: Instance) -> web.Application:
         own_host=config.public_host,
         is_refused=lambda url: instance.decisions.refusal_of(url, instance.clock.ms()) is not None,
     )
+    app[INBOX] = instance.inbox
+    app[THREADS] = instance.threads
+    documents.setup(app)
     middleware.install(app)
-    app.add_routes([*health.routes(), *oauth.routes(), *pages.routes()])
+    app.add_routes([*health.routes(), *federation.routes(), *oauth.routes(), *pages.routes()])
     media.setup_routes(app)
     mastodon.setup_routes(app)
     return app

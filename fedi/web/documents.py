@@ -38,7 +38,7 @@ from fedi.store import accounts, deliveries, interactions, keys, quotes, relatio
 from fedi.store.database import Tx
 from fedi.store.paging import Window
 from fedi.web.errors import wants_activity
-from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, URIS
+from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, INBOX, URIS
 from fedi.web.middleware import limit_of_address
 from fedi.web.redirects import redirect
 
@@ -88,8 +88,6 @@ def _signed(request: Request) -> SignedRequest:
 
 
 def _inbox(request: Request) -> Inbox:
-    from fedi.web.federation import INBOX  # noqa: PLC0415 - its routes lead here
-
     return request.app[INBOX]
 
 

@@ -11,13 +11,10 @@ from aiohttp.web import Request, Response
 from fedi.activitypub.json_body import MAX_BODY_BYTES
 from fedi.activitypub.signed_request import SignedRequest
 from fedi.errors import PeerFault
-from fedi.inbox.receive import Inbox
 from fedi.remote.client import is_document_type
 from fedi.web import discovery, documents
-from fedi.web.keys import URIS
+from fedi.web.keys import INBOX, URIS
 from fedi.web.middleware import limit_of_address
-
-INBOX: web.AppKey[Inbox] = web.AppKey("inbox", Inbox)
 
 VARY = "Accept, Signature"
 NAME = r"{name:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?}"
@@ -28,7 +25,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[web.RouteDef]:
-    """All of it. Needs INBOX beside the keys of ``web/keys.py``."""
+    """All of it. Needs ``documents.setup``."""
     user, status = f"/users/{NAME}", f"/users/{NAME}/statuses/{NUMBER}"
     return [
         web.post("/inbox", post_inbox),

@@ -11,6 +11,8 @@ from fedi.clock import Clock
 from fedi.config import Config
 from fedi.feeds.page import Feeds
 from fedi.ids import IdMaker
+from fedi.inbox.receive import Inbox
+from fedi.inbox.threads import Threads
 from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
 from fedi.media.remote_copies import RemoteCopies
@@ -44,3 +46,6 @@ FILES = web.AppKey("files", Files)
 UPLOADS = web.AppKey("uploads", Uploads)
 REMOTE_COPIES = web.AppKey("remote_copies", RemoteCopies)
 OUTBOX = web.AppKey("outbox", Outbox)
+
+INBOX = web.AppKey("inbox", Inbox)
+THREADS = web.AppKey("threads", Threads)

@@ -1,92 +1,28 @@
-"""Finding people and posts of other servers for somebody here, and keeping accounts fresh."""
-
-from typing import NamedTuple
+"""Keeps accounts of other servers fresh: their documents, newest and pinned posts, and who follows them."""
 
 from fedi.activitypub.followers_sync import followers_digest
-from fedi.activitypub.urls import host as host_of
 from fedi.activitypub.urls import same_origin
-from fedi.activitypub.vocab import ActorDocument, Collection, Embedded, Post, id_of
-from fedi.activitypub.webfinger import Handle
+from fedi.activitypub.vocab import ActorDocument, Collection, Embedded, id_of
 from fedi.errors import PeerFault, Unreachable
 from fedi.ids import AccountId, StatusId
 from fedi.inbox.actors import put_actor
 from fedi.inbox.fetching import FetchingUnits
-from fedi.inbox.world import Fetched, World
+from fedi.inbox.world import World
 from fedi.jobs.runner import DONE, Result
-from fedi.model.accounts import Account
-from fedi.store import accounts, interactions, relations, statuses
+from fedi.store import accounts, interactions, relations
 from fedi.store.database import Tx
 from fedi.store.jobs import Job
 
-STALE_MS = 24 * 3600 * 1000
 BACKFILLED = 20
 MAX_SYNC_PAGES = 10
 MAX_PINS = 20
 
 
-class Found(NamedTuple):
-    """What a URL named: at most one of the two."""
-
-    account: AccountId | None = None
-    status: StatusId | None = None
-
-
-class Discovery:
-    """Looks things up for people, and is the handler of job kind ``refresh_actor``."""
+class Refresher:
+    """The handler of job kind ``refresh_actor``."""
 
     def __init__(self, units: FetchingUnits) -> None:
         self._units = units
-
-    # For people ---------------------------------------------------------------------------------------------
-
-    async def find_by_handle(self, username: str, domain: str) -> AccountId | None:
-        """The account behind ``username@domain``; asked for again if what we have is a day old. None: cannot be had."""
-        stored = await self._units.db.read(lambda tx: accounts.find_by_handle(tx, username, domain))
-        if stored is not None and not self._is_stale(stored):
-            return stored.id if stored.gone_at is None else None
-        try:
-            resolved = await self._units.resolver.with_budget().resolve_handle(Handle(user=username, domain=domain))
-        except (PeerFault, Unreachable):
-            return stored.id if stored is not None and stored.gone_at is None else None
-        return await self._put(resolved.document.id, Fetched(actors={resolved.document.id: resolved}))
-
-    async def find_by_url(self, url: str) -> Found:
-        """What a URI, or the address of a page, names."""
-        if self._units.uris.is_on_our_host(url):
-            return Found()
-        known = await self._units.db.read(lambda tx: _find_known(tx, url))
-        if known is not None:
-            return known
-        try:
-            found = await self._units.resolver.with_budget().fetch_object(url)
-        except (PeerFault, Unreachable):
-            return Found()
-        if isinstance(found, ActorDocument):
-            return Found(account=await self._put(found.id, Fetched()))
-        if not isinstance(found, Post):
-            return Found()
-
-        async def unit(world: World) -> StatusId:
-            return (await world.get_status(found.id)).id
-
-        try:
-            return Found(status=await self._units.run("find a post", unit, fetched=Fetched(objects={found.id: found})))
-        except (PeerFault, Unreachable):
-            return Found()
-
-    def _is_stale(self, account: Account) -> bool:
-        return not account.local and self._units.clock.ms() - (account.fetched_at or 0) > STALE_MS
-
-    async def _put(self, uri: str, fetched: Fetched) -> AccountId | None:
-        async def unit(world: World) -> AccountId:
-            return (await world.fetch_account(uri)).id
-
-        try:
-            return await self._units.run("find an account", unit, fetched=fetched)
-        except (PeerFault, Unreachable):
-            return None
-
-    # Jobs ---------------------------------------------------------------------------------------------------
 
     async def refresh_actor(self, job: Job) -> Result:
         """Payload: ``actor``; with ``outbox`` also its newest posts; with ``followers`` (a claim of FEP-8fcf) instead
@@ -201,23 +137,6 @@ class Discovery:
 async def _local_followers(tx: Tx, account: AccountId) -> list[str]:
     people = await accounts.find_many(tx, await relations.list_local_followers(tx, account))
     return [person.uri for person in people.values()]
-
-
-async def _find_known(tx: Tx, url: str) -> Found | None:
-    status = await statuses.find_by_uri(tx, url)
-    if status is not None:
-        return Found(status=status.id) if status.deleted_at is None else Found()
-    account = await accounts.find_by_uri(tx, url) or await accounts.find_by_url(tx, url, _host(url))
-    if account is not None:
-        return Found(account=account.id) if account.gone_at is None else Found()
-    return None
-
-
-def _host(url: str) -> str:
-    try:
-        return host_of(url)
-    except PeerFault:
-        return ""
 
 
 def _post_uri(item: str | Embedded | Collection) -> str | None:
