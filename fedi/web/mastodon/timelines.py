@@ -72,7 +72,8 @@ async def public(request: Request) -> Response:
         only_media=bool(params.flag("only_media")), remote=bool(params.flag("remote")), every=(), none=frozenset()
     )
     surface = "local" if params.flag("local") else "public"
-    read = narrowed(lambda tx, cursor: feeds.surface(tx, surface, cursor, limit), narrow, limit)
+    rows = limit if narrow.is_open() else MOST_STATUSES
+    read = narrowed(lambda tx, cursor: feeds.surface(tx, surface, cursor, rows), narrow, limit)
     return await _answer(request, params, caller.account_id if caller else None, read)
 
 
@@ -91,9 +92,11 @@ async def tag(request: Request) -> Response:
         none=frozenset(_folded(name) for name in (params.texts("none") or [])[:MOST_TAGS]),
     )
 
+    rows = limit if narrow.is_open() else MOST_STATUSES
+
     async def read(tx: Tx, cursor: Cursor) -> Page:
-        pages = [await feeds.surface(tx, surface, cursor, limit) for surface in surfaces]
-        return pages[0] if len(pages) == 1 else merged(pages, limit, upwards=cursor.min_id is not None)
+        pages = [await feeds.surface(tx, surface, cursor, rows) for surface in surfaces]
+        return pages[0] if len(pages) == 1 else merged(pages, rows, upwards=cursor.min_id is not None)
 
     return await _answer(request, params, caller.account_id if caller else None, narrowed(read, narrow, limit))
 
