@@ -5,6 +5,7 @@ writing of blocks, follows and mutes. ``profile`` is only the reading of one's o
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from fedi.errors import ClientFault
 
@@ -35,12 +36,12 @@ _KNOWN = frozenset(KNOWN)
 _FOLLOW = frozenset(f"{verb}:{word}" for verb in ("read", "write") for word in ("blocks", "follows", "mutes"))
 
 
-def covers(granted: Iterable[str], needed: str) -> bool:
+@lru_cache(maxsize=4096)  # asked at every request, with few different grants
+def covers(granted: frozenset[str], needed: str) -> bool:
     """Whether ``needed`` lies within what was granted."""
     parts = needed.split(":")
-    held = frozenset(granted)
-    return any(":".join(parts[:n]) in held for n in range(len(parts), 0, -1)) or (
-        needed in _FOLLOW and "follow" in held
+    return any(":".join(parts[:n]) in granted for n in range(len(parts), 0, -1)) or (
+        needed in _FOLLOW and "follow" in granted
     )
 
 

@@ -6,6 +6,7 @@ shows the same headers, but refuses nobody.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fedi.clock import Clock, api_time
 from fedi.config import Rate
@@ -35,8 +36,13 @@ class Allowance:
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),
-            "X-RateLimit-Reset": api_time(self.full_at_ms),
+            "X-RateLimit-Reset": _reset(-(-self.full_at_ms // 1000)),
         }
+
+
+@lru_cache(maxsize=1024)
+def _reset(at_s: int) -> str:
+    return api_time(at_s * 1000)
 
 
 class Limits:
