@@ -4,7 +4,7 @@ from fedi.auth.tokens import hash_secret, make_secret
 from fedi.clock import Clock
 from fedi.ids import AccountId
 from fedi.store import oauth
-from fedi.store.database import Database
+from fedi.store.database import Database, Tx
 from fedi.store.oauth import SessionRow
 
 LIFE_MS = 30 * 86_400_000
@@ -19,12 +19,14 @@ class Sessions:
         """Begins a session and returns the secret for the cookie."""
         secret = make_secret()
         now = self._clock.ms()
-        await self._database.write(
-            "start a web session",
-            lambda tx: oauth.put_session(
+
+        async def unit(tx: Tx) -> None:
+            await oauth.drop_old_sessions(tx, now_ms=now)
+            await oauth.put_session(
                 tx, id_hash=hash_secret(secret), account=account, now_ms=now, expires_at=now + LIFE_MS
-            ),
-        )
+            )
+
+        await self._database.write("start a web session", unit)
         return secret
 
     async def find(self, secret: str) -> SessionRow | None:

@@ -1,6 +1,7 @@
 """An app written by others, Mastodon.py, is let in through the real pages, and out again."""
 
 import asyncio
+import io
 import re
 from html import unescape
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 from mastodon import Mastodon, MastodonUnauthorizedError
+from PIL import Image
 
 from tests.support.instances import PASSWORD, Instance
 from tests.support.web import fields_of
@@ -60,6 +62,32 @@ async def test_mastodon_py_logs_in_reads_who_it_is_and_logs_out(origin):
             stale = Mastodon(access_token=secret, api_base_url=origin, version_check_mode="none")
             with pytest.raises(MastodonUnauthorizedError):
                 stale.me()
+        finally:
+            app.session.close()
+
+    await asyncio.to_thread(walk)
+
+
+async def test_what_an_app_posts_stands_on_the_page_with_its_picture(origin):
+    def walk() -> None:
+        app = log_in(origin)
+        out = io.BytesIO()
+        Image.radial_gradient("L").convert("RGB").save(out, "PNG")
+        try:
+            picture = app.media_post(io.BytesIO(out.getvalue()), mime_type="image/png", description="A grey sun")
+            status = app.status_post("Hello & <welcome>", media_ids=[picture.id], language="en")
+            with requests.Session() as browser:
+                page = browser.get(status.url, headers={"Accept": "text/html"})
+                assert page.status_code == 200
+                assert "Hello &amp; &lt;welcome&gt;" in page.text
+                assert 'alt="A grey sun"' in page.text
+                shown = re.search(r'<img class="u-photo" src="([^"]+)"', page.text)
+                assert shown
+                assert browser.get(shown[1]).headers["Content-Type"].startswith("image/")
+                assert "Hello &amp; &lt;welcome&gt;" in browser.get(f"{origin}/").text
+                profile = browser.get(f"{origin}/users/ann", headers={"Accept": "text/html"})
+                assert profile.url == f"{origin}/@ann"
+                assert "Hello &amp; &lt;welcome&gt;" in profile.text
         finally:
             app.session.close()
 
