@@ -296,7 +296,7 @@ async def test_opening_a_remote_thread_looks_for_the_rest_of_it_once(api):
     assert await api.db.read(waiting) == []
     for _ in range(2):
         await ann.get(f"/api/v1/statuses/{status}/context")
-    assert await api.db.read(waiting) == [{"thread": status, "status": status}]
+    assert await api.db.read(waiting) == [{"status": status}]
     own = await ann.post("/api/v1/statuses", status="mine")
     await ann.get(f"/api/v1/statuses/{own['id']}/context")
     assert len(await api.db.read(waiting)) == 1

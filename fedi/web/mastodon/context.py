@@ -81,5 +81,4 @@ def _is_due(fetch: Completeness | None, now_ms: int) -> bool:
 
 
 async def _look(tx: Tx, status: Status, now_ms: int) -> None:
-    payload = {"thread": status.thread, "status": status.id}
-    await jobs.enqueue(tx, "fetch_thread", payload, dedup=str(status.thread), now_ms=now_ms)
+    await jobs.enqueue(tx, "fetch_thread", {"status": status.id}, dedup=str(status.thread), now_ms=now_ms)
