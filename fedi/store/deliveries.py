@@ -4,7 +4,7 @@ The rows are what the author's delivery report reads; the jobs drive them. Both 
 makes the activity, or in pages by its ``fan_out`` job.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from fedi.ids import AccountId, StatusId
 from fedi.store import hosts, jobs
 from fedi.store.database import Row, Tx
 
-DELIVER, FAN_OUT = "deliver", "fan_out"
+DELIVER, FAN_OUT, REFRESH_ACTOR = "deliver", "fan_out", "refresh_actor"
 FAN_OUT_ABOVE = 1000  # inboxes; more would hold the writer for too long at once
 PAGE = 500
 
@@ -146,6 +146,15 @@ TOTALS = "SELECT kind, state, hosts, recipients FROM delivery_total WHERE status
 # Indexes outgoing_status and delivery_once.
 INBOXES_OF = """
 SELECT DISTINCT d.inbox FROM outgoing o JOIN delivery d ON d.activity = o.activity WHERE o.status = :status"""
+# Who is reached through a shared inbox by this activity: followers of its sender, and whoever its status addresses.
+ACCOUNTS_BEHIND = """
+SELECT a.inbox FROM account a
+ WHERE a.shared_inbox = :inbox AND a.inbox <> :inbox AND a.local = 0 AND a.gone_at IS NULL AND (
+       EXISTS (SELECT 1 FROM follow f WHERE f.target = :sender AND f.follower = a.id AND f.state = 'accepted')
+    OR EXISTS (SELECT 1 FROM mention m JOIN outgoing o ON o.status = m.status
+                WHERE o.activity = :activity AND m.account = a.id))"""
+FORGET_SHARED_INBOX = "UPDATE account SET shared_inbox = NULL WHERE shared_inbox = :inbox"
+OWNERS_OF_INBOX = "SELECT id, uri FROM account WHERE inbox = :inbox AND local = 0 AND gone_at IS NULL LIMIT 5"
 COUNT_BY_STATE = "SELECT state, count(*) FROM delivery GROUP BY state"
 # Index outgoing_created. Nobody is waiting for these bodies any more.
 FORGET_BODIES = """
@@ -291,6 +300,27 @@ async def find_outgoing(tx: Tx, activity_uri: str) -> Outgoing | None:
 async def put_sealed(tx: Tx, activity_uri: str, body: bytes) -> None:
     """The body with its signature or proof: made once, whatever the number of inboxes."""
     await tx.run(PUT_SEALED, activity=activity_uri, body=body)
+
+
+async def put_gone_inbox(tx: Tx, inbox: str, code: int, data: Mapping[str, Any], *, now_ms: int) -> None:
+    """An inbox answered 404 or 410. A shared one is not used again, and its people get the activity in their own; of
+    a personal one the actor is asked whether it still exists. ``data`` is the payload of the delivery's job."""
+    shared = await tx.all(ACCOUNTS_BEHIND, inbox=inbox, sender=data["account"], activity=data["activity"])
+    if shared:
+        await tx.run(FORGET_SHARED_INBOX, inbox=inbox)
+        await put_deliveries(
+            tx,
+            activity_uri=data["activity"],
+            account=data["account"],
+            destinations=[Destination(inbox=personal) for (personal,) in shared],
+            now_ms=now_ms,
+        )
+        return
+    if await tx.run(FORGET_SHARED_INBOX, inbox=inbox):
+        return
+    for account, uri in await tx.all(OWNERS_OF_INBOX, inbox=inbox):
+        payload = {"account": account, "uri": uri, "because": "inbox-gone", "code": code}
+        await jobs.enqueue(tx, REFRESH_ACTOR, payload, dedup=uri, lane=host_of_inbox(inbox), now_ms=now_ms)
 
 
 async def put_attempts(tx: Tx, attempts: Sequence[Attempt]) -> None:

@@ -10,6 +10,10 @@ CREATE INDEX job_dead ON job (id) WHERE state = 'dead';
 ALTER TABLE outgoing ADD COLUMN unsealed TEXT NOT NULL DEFAULT '';
 CREATE INDEX outgoing_created ON outgoing (created_at);
 
+-- An inbox that is gone leads back to its accounts.
+CREATE INDEX account_inbox ON account (inbox) WHERE local = 0;
+CREATE INDEX account_shared_inbox ON account (shared_inbox) WHERE shared_inbox IS NOT NULL;
+
 CREATE TABLE delivery_total (               -- what is kept of old deliveries
     status INTEGER NOT NULL,
     kind TEXT NOT NULL,                     -- activity type
