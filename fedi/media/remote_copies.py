@@ -79,6 +79,7 @@ class RemoteCopies:
         self._is_refused = is_refused
         self._kept: OrderedDict[str, _Entry] | None = None
         self._kept_bytes = 0
+        self._loading = asyncio.Lock()
         self._failures: OrderedDict[str, tuple[int, ClientFault]] = OrderedDict()
         self._running: dict[str, asyncio.Task[Copy]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -86,8 +87,7 @@ class RemoteCopies:
     async def get(self, url: str) -> Copy:
         """A copy on our disk. Raises ``ClientFault``: 404 ``no-such-media``, 503 ``media-unreachable``."""
         key = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-        if self._kept is None:
-            await self._load()
+        await self._load()
         if self._is_ours(url) or self._is_refused(url):
             raise _missing("refused")
         if found := self._find(key):
@@ -195,11 +195,14 @@ class RemoteCopies:
             self._path(oldest, gone.extension).unlink(missing_ok=True)
 
     async def _load(self) -> None:
-        found = await asyncio.to_thread(_list_copies, self._folder)
-        if self._kept is not None:  # somebody else was first
+        """Once, and before any download begins: what is half there is removed."""
+        if self._kept is not None:
             return
-        self._kept = OrderedDict((key, entry) for _, key, entry in found)
-        self._kept_bytes = sum(entry.size_bytes for entry in self._kept.values())
+        async with self._loading:
+            if self._kept is None:
+                found = await asyncio.to_thread(_list_copies, self._folder)
+                self._kept_bytes = sum(entry.size_bytes for _, _, entry in found)
+                self._kept = OrderedDict((key, entry) for _, key, entry in found)
 
 
 def _list_copies(folder: Path) -> list[tuple[float, str, _Entry]]:

@@ -4,6 +4,7 @@ alice = await house.add_person("alice")
 reply = await alice.post("/api/v1/lists", title="Friends")
 """
 
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,7 +95,7 @@ class App:
         form = FormData()
         for key, value in rest.items():
             form.add_field(key, value)
-        form.add_field(field, data, filename=name, content_type="image/jpeg")
+        form.add_field(field, io.BytesIO(data), filename=name, content_type="image/jpeg")
         return await self.ask(method, path, data=form)
 
 
