@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 
 import click
 
-from fedi.cli.control import Refused
+from fedi.cli.control import Refused, call_server
 from fedi.clock import Clock, SystemClock, to_ms
 from fedi.config import Config, ConfigError, load_config
-from fedi.errors import Problem
+from fedi.errors import Problem, Unreachable
+from fedi.store.database import DatabaseFault, DatabaseTooNew
 
 DONE, FAILED, USAGE, UNFINISHED = 0, 1, 2, 3
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPAN = re.compile(r"(\d+)\s*([dhw])")
+_TRY_AGAIN = frozenset({"busy", "no-answer"})
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
@@ -30,10 +32,14 @@ class House(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ConfigError, Refused) as refused:
+        except (ConfigError, DatabaseTooNew) as refused:
             _fail(str(refused))
+        except Refused as refused:
+            _fail(str(refused), UNFINISHED if refused.code in _TRY_AGAIN else FAILED)
         except Problem as problem:
             _fail(problem.safe % problem.params)
+        except (DatabaseFault, Unreachable, OSError) as fault:
+            _fail(f"could not finish: {fault}", UNFINISHED)
 
 
 def _fail(text: str, code: int = FAILED) -> None:
@@ -66,9 +72,15 @@ def read_config(ctx: click.Context, overrides: Mapping[str, object] | None = Non
 
 def ask(ctx: click.Context, operation: str, **arguments: Any) -> Any:
     """Runs an operation where the instance is: in its server, or here when none runs."""
+    config = read_config(ctx)
+    if config.database_path is not None:  # on PostgreSQL always here: the database takes care of company
+        try:
+            return asyncio.run(call_server(config.state_dir, operation, arguments))
+        except ConnectionError:
+            pass
     from fedi.cli.process import run_operation  # noqa: PLC0415 - the server's imports cost half a second
 
-    return asyncio.run(run_operation(read_config(ctx), operation, arguments))
+    return asyncio.run(run_operation(config, operation, arguments))
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

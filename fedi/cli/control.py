@@ -94,9 +94,11 @@ async def call_server(state_dir: Path, operation: str, arguments: dict[str, Any]
         try:
             writer.write(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
             line = await reader.readline()
+        except ConnectionError:
+            line = b""
         finally:
             writer.close()
-    if not line:
+    if not line:  # it may have been done, so it is not done again here
         raise Refused("the server ended before it answered", code="no-answer")
     answer = json.loads(line)
     if "refused" in answer:

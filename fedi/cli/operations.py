@@ -13,7 +13,7 @@ from fedi.auth.passwords import check_new_password
 from fedi.auth.scopes import parse_scopes
 from fedi.auth.tokens import hash_secret, make_secret
 from fedi.clock import api_time
-from fedi.errors import ClientFault
+from fedi.errors import ClientFault, PeerFault
 from fedi.ledger.decisions import Decision
 from fedi.model.accounts import Account
 from fedi.store import accounts, deliveries, jobs, keys, oauth, statuses, users
@@ -46,9 +46,9 @@ async def _named(instance: Instance, tx: Tx, name: str) -> Account:
     if "://" in name:
         account = await accounts.find_by_uri(tx, name)
     else:
-        username, _, domain = name.removeprefix("@").partition("@")
+        username, _, domain = name.removeprefix("@").lower().partition("@")
         own = not domain or instance.uris.is_own_domain(domain)
-        account = await accounts.find_by_handle(tx, username, "" if own else normal_host(domain))
+        account = await accounts.find_by_handle(tx, username, "" if own else domain)
     if account is None:
         raise ClientFault("account-unknown", "This account is not known here.", status=404)
     return account
@@ -148,9 +148,17 @@ async def lift_account(instance: Instance, *, name: str) -> Any:
 # Domains -----------------------------------------------------------------------------------------------------
 
 
+def _host(typed: str) -> str:
+    try:
+        return normal_host(typed)
+    except PeerFault:
+        raise ClientFault("host-invalid", "“%(host)s” is not the name of a host.", params={"host": typed}) from None
+
+
 @operation("domain refuse")
 async def refuse_domain(instance: Instance, *, host: str, rule: str, reason: str, until_ms: int) -> Any:
-    if instance.uris.is_own_domain(normal_host(host)):
+    host = _host(host)
+    if instance.uris.is_on_our_host(f"https://{host}/"):
         raise ClientFault("domain-own", "An instance cannot refuse itself.")
 
     async def unit(tx: Tx) -> Decision:
@@ -170,6 +178,8 @@ async def refuse_domain(instance: Instance, *, host: str, rule: str, reason: str
 
 @operation("domain lift")
 async def lift_domain(instance: Instance, *, host: str) -> Any:
+    host = _host(host)
+
     async def unit(tx: Tx) -> Decision:
         return await instance.decisions.lift(tx, subject=host, now_ms=instance.clock.ms())
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from fedi.app import build_web, open_instance
 from fedi.auth.enrol import enrol_instance
-from fedi.cli.control import Refused, call_server, control_server
+from fedi.cli.control import Refused, control_server
 from fedi.cli.logs import set_up_logs
 from fedi.cli.operations import OPERATIONS
 from fedi.config import Config, example_with, load_config
@@ -63,12 +63,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 async def run_operation(config: Config, operation: str, arguments: dict[str, Any]) -> Any:
-    """In the server that runs, or here. On PostgreSQL always here: the database takes care of company."""
-    if config.database_path is not None:
-        try:
-            return await call_server(config.state_dir, operation, arguments)
-        except ConnectionError:
-            pass
+    """Here, where no server runs that could do it."""
     try:
         async with open_instance(config) as instance:
             return await OPERATIONS[operation](instance, **arguments)

@@ -57,6 +57,10 @@ class DatabaseBusy(DatabaseFault):
     """Another process holds this SQLite file. Talk to that process, or stop it first."""
 
 
+class DatabaseUnreachable(DatabaseFault):
+    """The database server does not answer, or does not let us in."""
+
+
 class DatabaseTooNew(DatabaseFault):
     """The database was migrated by a later release, and that release says this code may not run on it."""
 
@@ -146,7 +150,7 @@ async def open_database(
     """Opens ``where`` (a ``postgresql://`` URL, or the path of a SQLite file) and applies the migrations it lacks.
 
     ``durable=False`` gives up ``synchronous=FULL`` on SQLite, for tests. ``connections`` bounds PostgreSQL's pool.
-    Raises :class:`DatabaseBusy` and :class:`DatabaseTooNew`.
+    Raises :class:`DatabaseBusy`, :class:`DatabaseUnreachable` and :class:`DatabaseTooNew`.
     """
     # Here, because both engines and the migrations are written against this module; asyncpg is an extra.
     from fedi.store import migrate  # noqa: PLC0415

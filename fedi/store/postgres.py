@@ -14,7 +14,7 @@ import asyncpg
 
 from fedi.errors import NetworkInTransaction
 from fedi.guard import inside_unit, refuse_network
-from fedi.store.database import DatabaseClosed, Row, Tx, UniqueViolation, Unit
+from fedi.store.database import DatabaseClosed, DatabaseUnreachable, Row, Tx, UniqueViolation, Unit
 from fedi.store.dialect import for_postgres
 
 T = TypeVar("T")
@@ -197,16 +197,20 @@ async def _run_unit(why: str, unit: Unit[T], tx: PostgresTx) -> T:
 
 
 async def open_postgres(url: str, *, connections: int = 10) -> PostgresDatabase:
-    pool = await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=connections,
-        statement_cache_size=1000,
-        max_cached_statement_lifetime=0,
-        server_settings=SETTINGS,
-        init=_prepare,
-        reset=_keep,
-    )
+    """Raises :class:`DatabaseUnreachable` when the server does not answer, or does not let us in."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            server_settings=SETTINGS,
+            init=_prepare,
+            reset=_keep,
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError) as fault:
+        raise DatabaseUnreachable(str(fault)) from fault
     return PostgresDatabase(pool)
 
 

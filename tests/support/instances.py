@@ -193,7 +193,7 @@ class Instance:
         """The places of the log that only a bug of ours writes, with what stands around them."""
         lines = self.log.splitlines()
         hits = [number for number, line in enumerate(lines) if _BUG.search(line)]
-        return "\n…\n".join("\n".join(lines[max(0, hit - 2) : hit + 30]) for hit in hits[:5])
+        return "\n…\n".join("\n".join(lines[max(0, hit - 2) : hit + 30]) for hit in hits[:5]).replace("\\n", "\n")
 
     # Speaking to it -----------------------------------------------------------------------------------------
 
