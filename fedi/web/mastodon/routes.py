@@ -1,18 +1,38 @@
-"""Every route of the Mastodon API: each module beside this one adds its own."""
+"""Every route of the Mastodon API, and what its answers link to: each module adds its own."""
 
 from aiohttp import web
 
+from fedi.web import decisions, placeholders
 from fedi.web.mastodon import (
+    accounts,
+    announcements,
     context,
+    emojis,
+    filters,
+    instance,
     interactions,
+    lists,
+    markers,
+    media,
+    notifications,
     polls,
+    preferences,
+    profile,
+    relationships,
+    reports,
     search,
     statuses,
     streaming,
     timelines,
 )
 
+MODULES = (
+    accounts, announcements, context, emojis, filters, instance, interactions, lists, markers, media, notifications,
+    polls, preferences, profile, relationships, reports, search, statuses, streaming, timelines,
+    decisions, placeholders,
+)  # fmt: skip
+
 
 def setup_routes(app: web.Application) -> None:
-    for module in (statuses, context, interactions, polls, timelines, search, streaming):
+    for module in MODULES:
         module.setup_routes(app)
