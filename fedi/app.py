@@ -297,7 +297,7 @@ def _identities(
 def build_web(instance: Instance) -> web.Application:
     """Every route of the instance, over the parts it needs."""
     config = instance.config
-    app = web.Application(client_max_size=max(config.media.max_image_size, config.media.max_video_size) + 65_536)
+    app = web.Application(client_max_size=1024 * 1024)  # handlers of uploads allow themselves more
     app[CONFIG] = config
     app[CLOCK] = instance.clock
     app[IDS] = instance.ids

@@ -1,5 +1,6 @@
 """The layer around every handler: answers to faults, limits, CORS, addresses, decoding."""
 
+import io
 import ipaddress
 import json
 from collections import Counter
@@ -350,6 +351,18 @@ async def test_a_body_that_cannot_be_read_is_a_4xx_in_json(client, body, content
     answer = await client.post("/api/v1/echo", data=body, headers={"Content-Type": content_type})
     assert 400 <= answer.status < 500, await answer.text()
     assert set(await answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain"])
+async def test_a_body_of_two_megabytes_is_refused_also_when_it_does_not_say_its_length(client, kind):
+    async def pieces():
+        for _ in range(32):
+            yield b" " * 65_536
+
+    for body in (io.BytesIO(b" " * 2_097_152), pieces()):
+        answer = await client.post("/api/v1/echo", data=body, headers={"Content-Type": kind})
+        assert answer.status == 413
+        assert set(await answer.json()) == {"error"}
 
 
 @given(st.lists(st.tuples(st.text(alphabet="a[]b01", max_size=12), st.text(max_size=3)), max_size=12))
