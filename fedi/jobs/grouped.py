@@ -16,13 +16,13 @@ class Grouped(Generic[T]):
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def add(self, item: T) -> None:
-        """Returns once the group that holds ``item`` is written; raises what writing it raised."""
+    def add(self, item: T) -> asyncio.Future[None]:
+        """Done once the group that holds ``item`` is written; raises what writing it raised."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, written))
         if self._task is None:
             self._task = asyncio.create_task(self._flush())
-        await written
+        return written
 
     async def _flush(self) -> None:
         try:

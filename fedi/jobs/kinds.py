@@ -52,7 +52,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(name="inbox", concurrency=256, delays_ms=(5 * SECOND_MS, *_SHORT, 8 * HOUR_MS)),
-        Kind(name="deliver", concurrency=512, per_lane=8, order="finished", delays_ms=DELIVERY_DELAYS_MS),
+        Kind(name="deliver", concurrency=4096, per_lane=16, order="finished", delays_ms=DELIVERY_DELAYS_MS),
         Kind(name="fan_out", concurrency=2, delays_ms=_SHORT),
         Kind(name="forward", concurrency=8, delays_ms=_SHORT),
         Kind(name="fetch_thread", concurrency=4, delays_ms=_SHORT),

@@ -45,9 +45,16 @@ class Dead:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Its effect outside is there, so the next job of its key may start; ``written`` ends it in the database."""
+
+    written: Awaitable[None]
+
+
 DONE: Literal["done"] = "done"  # the runner ends the job
 ENDED: Literal["ended"] = "ended"  # the handler ended it in its own transaction
-Result: TypeAlias = Literal["done", "ended"] | Again | Dead
+Result: TypeAlias = Literal["done", "ended"] | Again | Dead | Ending
 Handler: TypeAlias = Callable[[Job], Awaitable[Result]]
 
 
@@ -261,7 +268,18 @@ class JobRunner:
         if result == "ended":
             self._let_go(job)
             return
+        if isinstance(result, Ending):
+            self._spawn(self._see_off(job, result))
+            return
         await self._verdicts.add(self._verdict(job, result, followers))
+        self._let_go(job)
+
+    async def _see_off(self, job: Job, ending: Ending) -> None:
+        try:
+            await ending.written
+        except Exception:  # noqa: BLE001 - like a failing handler
+            # Its lease ends by itself, and it runs again.
+            _log.exception("job-not-ended", kind=job.kind, job=job.id)
         self._let_go(job)
 
     async def _handle(self, job: Job) -> Result:

@@ -23,7 +23,7 @@ from fedi.errors import PeerFault, Unreachable
 from fedi.ids import AccountId
 from fedi.jobs.grouped import Grouped
 from fedi.jobs.kinds import KINDS
-from fedi.jobs.runner import DONE, ENDED, Again, Result
+from fedi.jobs.runner import DONE, Again, Ending, Result
 from fedi.outbox.hosts import DAY_MS, HostBook
 from fedi.outbox.seal import OwnKeys, Sealed, Sealer
 from fedi.outbox.slots import SendingSlots
@@ -120,14 +120,14 @@ class Deliverer:
         if not self.book.knows(host):
             await self._learn(host)
         if self.book.is_dead(host):
-            return await self._end(job, data, "expired", None, Verdict(outcome="refused", reason=HOST_UNREACHABLE))
+            return self._end(job, data, "expired", None, Verdict(outcome="refused", reason=HOST_UNREACHABLE))
         until = self.book.closed_until(host, now_ms)
         if until is not None:
             return Again(error="waiting for the host to answer again", after_ms=max(until - now_ms, 1), counted=False)
         sealed = await self._sealer.get(data["activity"])
         if sealed is None:
             self.book.left(host)
-            return await self._end(job, data, "expired", None, Verdict(outcome="refused", reason="body-gone"))
+            return self._end(job, data, "expired", None, Verdict(outcome="refused", reason="body-gone"))
         async with self._slots.slot(host):
             verdict = await self._attempt(host, data["inbox"], data["account"], sealed)
         return await self._conclude(job, data, sealed, verdict)
@@ -138,30 +138,28 @@ class Deliverer:
 
     async def _conclude(self, job: Job, data: dict[str, Any], sealed: Sealed, verdict: Verdict) -> Result:
         if verdict.outcome == "sent":
-            return await self._end(job, data, "sent", sealed, verdict)
+            return self._end(job, data, "sent", sealed, verdict)
         if verdict.outcome == "gone":
-            return await self._end(job, data, "gone", sealed, verdict)
+            return self._end(job, data, "gone", sealed, verdict)
         if verdict.outcome in {"refused", "redirect"}:
-            return await self._end(job, data, "refused", sealed, verdict)
+            return self._end(job, data, "refused", sealed, verdict)
         now_ms = self._clock.ms()
         delay_ms = _KIND.delay_ms(job.attempts)
         if delay_ms is None or now_ms + delay_ms - job.created_at > GIVE_UP_MS:
-            return await self._end(job, data, "expired", sealed, verdict)
+            return self._end(job, data, "expired", sealed, verdict)
         if verdict.retry_after_s is not None:
             delay_ms = max(delay_ms, verdict.retry_after_s * 1000)
         attempt = _attempt(data, "retrying", verdict, now_ms, next_at=now_ms + delay_ms)
         await self._results.add(_Done(attempt=attempt, job=job, over=False, sealed=sealed, inbox=data["inbox"]))
         return Again(error=verdict.reason or f"HTTP {verdict.code}", after_ms=delay_ms)
 
-    async def _end(
+    def _end(
         self, job: Job, data: dict[str, Any], state: DeliveryState, sealed: Sealed | None, verdict: Verdict
     ) -> Result:
         attempt = _attempt(data, state, verdict, self._clock.ms())
         gone = verdict.code if state == "gone" else None
-        await self._results.add(
-            _Done(attempt=attempt, job=job, over=True, sealed=sealed, inbox=data["inbox"], gone=gone)
-        )
-        return ENDED
+        done = _Done(attempt=attempt, job=job, over=True, sealed=sealed, inbox=data["inbox"], gone=gone)
+        return Ending(written=self._results.add(done))
 
     # The wire -----------------------------------------------------------------------------------------------
 
