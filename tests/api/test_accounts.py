@@ -506,3 +506,36 @@ async def test_notifications_are_dismissed_one_by_one_or_all(house: House, alice
     assert (await alice.post("/api/v1/notifications/clear")).json == {}
     reply = await alice.get("/api/v1/notifications")
     assert reply.json == [] and "Link" not in reply.headers
+
+
+async def test_trap_2_grouped_notifications_carry_each_thing_once_and_numbers_as_numbers(
+    house: House, alice: App, bob: App
+):
+    post = await add_post(house.db, house.clock, alice.account, "<p>mine</p>")
+    await tell(house, alice, "follow", bob.account)
+    await tell(house, alice, "favourite", bob.account, post.id)
+    await tell(house, alice, "reblog", bob.account, post.id)
+    reply = await alice.get("/api/v2/notifications", limit=2)
+    one = reply.json
+    assert [len(one["accounts"]), len(one["statuses"]), len(one["notification_groups"])] == [1, 1, 2]
+    check_account(house, one["accounts"][0])
+    for group in one["notification_groups"]:
+        assert type(group["most_recent_notification_id"]) is int
+        assert group["page_min_id"] == group["page_max_id"] == str(group["most_recent_notification_id"])
+        assert group["sample_account_ids"] == [bob.id]  # trap 26
+        assert group["status_id"] == str(post.id)
+        assert (group["group_key"], group["notifications_count"]) == (f"ungrouped-{group['page_min_id']}", 1)
+        assert group["latest_page_notification_at"].endswith("Z")
+    rest = (await alice.ask("GET", reply.links["next"].removeprefix(house.config.origin))).json
+    (last,) = rest["notification_groups"]
+    assert last["type"] == "follow" and "status_id" not in last and rest["statuses"] == []
+    path = f"/api/v2/notifications/{last['group_key']}"
+    assert (await alice.get(path)).json["notification_groups"] == [last]
+    assert [one["id"] for one in (await alice.get(path + "/accounts")).json] == [bob.id]
+    assert (await alice.get("/api/v2/notifications/unread_count")).json == {"count": 3}
+    assert (await bob.get(path)).status == 404
+    assert (await alice.get("/api/v2/notifications/favourite-1")).status == 404
+    assert (await alice.post(path + "/dismiss")).json == {}
+    assert (await alice.post("/api/v2/notifications/clear")).json == {}
+    empty = {"accounts": [], "statuses": [], "notification_groups": []}
+    assert (await alice.get("/api/v2/notifications")).json == empty

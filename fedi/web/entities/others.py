@@ -38,6 +38,11 @@ def kinds_of(types: Iterable[str]) -> frozenset[str]:
     return frozenset(kind for kind, told in _KINDS.items() if told in wanted)
 
 
+def needs_status(notification: Notification) -> bool:
+    """Whether its type makes no sense without the status it is about."""
+    return notification_type(notification) not in _WITHOUT_STATUS
+
+
 def render_notification(notification: Notification, *, account: bytes, status: bytes | None) -> bytes | None:
     """Ids are small, so that the places which print them as numbers stay exact. None: not for clients.
 

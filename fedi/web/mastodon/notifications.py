@@ -1,21 +1,22 @@
 """What a person is told, one by one (v1)."""
 
-from collections.abc import Iterable
-
 from aiohttp import web
 from aiohttp.web import Request, Response
 
 from fedi.ids import AccountId
+from fedi.model.notifications import Notification
 from fedi.store import markers, notifications
 from fedi.store.database import Tx
+from fedi.store.paging import Window
 from fedi.web.callers import require
 from fedi.web.entities.others import kinds_of
 from fedi.web.keys import DATABASE, ENTITIES
-from fedi.web.mastodon.answers import Cut, answer, answer_value, cut, not_found, one_more, path_id, window_of
+from fedi.web.mastodon.answers import Cut, answer, answer_value, cut, limit_of, not_found, one_more, path_id, window_of
 from fedi.web.mastodon.asked import answer_page, empty
 from fedi.web.params import Params, read_params
 
 READ, WRITE = "read:notifications", "write:notifications"
+UNREAD, MOST_UNREAD = 100, 1000
 
 
 def setup_routes(app: web.Application) -> None:
@@ -30,24 +31,29 @@ async def list_all(request: Request) -> Response:
     caller = await require(request, READ)
     params = await read_params(request)
     window = window_of(params)
-    actor = params.integer("account_id")
-    kinds, excluded = _kinds(params, "types"), _kinds(params, "exclude_types")
-    if params.texts("types") and not kinds:
-        return answer_value([])  # only types we never send
 
     async def unit(tx: Tx) -> tuple[Cut, list[bytes]]:
-        rows = await notifications.list_notifications(
-            tx,
-            caller.account_id,
-            one_more(window),
-            kinds=kinds,
-            excluded=excluded,
-            actor=None if actor is None else AccountId(actor),
-        )
+        rows = await list_page(tx, caller.account_id, params, one_more(window))
         page = cut([(row.id, row) for row in rows], window)
         return page, await request.app[ENTITIES].notifications(tx, page.rows, caller.account_id)
 
     return answer_page(request, *await request.app[DATABASE].read(unit))
+
+
+async def list_page(tx: Tx, owner: AccountId, params: Params, window: Window) -> list[Notification]:
+    """``types[]`` and ``exclude_types[]`` are the words of clients, of which one may stand for several kinds."""
+    actor = params.integer("account_id")
+    kinds = kinds_of(params.texts("types") or ())
+    if params.texts("types") and not kinds:
+        return []  # only types we never send
+    return await notifications.list_notifications(
+        tx,
+        owner,
+        window,
+        kinds=kinds,
+        excluded=kinds_of(params.texts("exclude_types") or ()),
+        actor=None if actor is None else AccountId(actor),
+    )
 
 
 async def show(request: Request) -> Response:
@@ -65,16 +71,17 @@ async def show(request: Request) -> Response:
 
 
 async def count_unread(request: Request) -> Response:
-    """Above the marker; counting ends at ``limit``."""
     caller = await require(request, READ)
-    limit = max(1, min((await read_params(request)).integer("limit") or 100, 1000))
+    limit = limit_of(await read_params(request), UNREAD, MOST_UNREAD)
+    count = await request.app[DATABASE].read(lambda tx: count_above_marker(tx, caller.account_id, limit))
+    return answer_value({"count": count})
 
-    async def unit(tx: Tx) -> int:
-        marker = (await markers.list_markers(tx, caller.account_id, ["notifications"])).get("notifications")
-        above = int(marker.last_read_id) if marker else 0
-        return await notifications.count_above(tx, caller.account_id, above, limit=limit)
 
-    return answer_value({"count": await request.app[DATABASE].read(unit)})
+async def count_above_marker(tx: Tx, owner: AccountId, limit: int) -> int:
+    """How many are newer than the last one read; counting ends at ``limit``."""
+    marker = (await markers.list_markers(tx, owner, ["notifications"])).get("notifications")
+    above = int(marker.last_read_id) if marker else 0
+    return await notifications.count_above(tx, owner, above, limit=limit)
 
 
 async def dismiss(request: Request) -> Response:
@@ -91,8 +98,3 @@ async def clear(request: Request) -> Response:
     caller = await require(request, WRITE)
     await request.app[DATABASE].write("clear notifications", lambda tx: notifications.drop_all(tx, caller.account_id))
     return empty()
-
-
-def _kinds(params: Params, name: str) -> frozenset[str]:
-    types: Iterable[str] = params.texts(name) or ()
-    return kinds_of(types)

@@ -9,6 +9,7 @@ from fedi.web.mastodon import (
     context,
     emojis,
     filters,
+    grouped_notifications,
     instance,
     interactions,
     lists,
@@ -27,7 +28,7 @@ from fedi.web.mastodon import (
 )
 
 MODULES = (
-    accounts, announcements, context, emojis, filters, instance, interactions, lists, markers, media, notifications,
+    accounts, announcements, context, emojis, filters, grouped_notifications, instance, interactions, lists, markers, media, notifications,
     polls, preferences, profile, relationships, reports, search, statuses, streaming, timelines,
     decisions, placeholders,
 )  # fmt: skip
