@@ -123,11 +123,14 @@ class Instance:
     async def create(cls, folder: Path, host: str = "localhost", *, serve: bool = True, **variables: str) -> Self:
         """A new instance; ``FEDI_DATABASE__URL="postgresql://…"`` puts it on PostgreSQL."""
         made = cls(folder, host, variables)
-        done = await asyncio.to_thread(run_fedi, "init", folder, "--domain", made.domain, "--http")
-        assert done.code == 0, done.err
+        await made.init()
         if serve:
             await made.start()
         return made
+
+    async def init(self) -> None:
+        done = await asyncio.to_thread(run_fedi, "init", self.folder, "--domain", self.domain, "--http")
+        assert done.code == 0, done.err
 
     @property
     def config(self) -> Path:
