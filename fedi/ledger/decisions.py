@@ -65,6 +65,11 @@ class Decisions:
             live.setdefault(row.subject, []).append(_decision(row))
         self._live = live
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is refused at all: the common case, asked for before anything is looked up."""
+        return not self._live
+
     def refusal_of_host(self, host: str, now_ms: int) -> Decision | None:
         """``host`` is folded. A decision on a domain holds for everything below it."""
         if not self._live:

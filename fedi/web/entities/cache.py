@@ -1,6 +1,7 @@
 """Rendered bytes, bounded by their size; what was not asked for longest goes first."""
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K")
@@ -8,9 +9,9 @@ _OVERHEAD = 200  # of an entry in memory, roughly
 
 
 class Rendered(NamedTuple):
-    """``extra``: what the rendering of other parts needs to know of it."""
+    """``version``: what it was rendered from; ``extra``: what the rendering of other parts needs to know of it."""
 
-    version: int
+    version: Hashable
     body: bytes
     extra: bytes = b""
 
@@ -21,7 +22,7 @@ class ByteCache(Generic[K]):
         self._entries: OrderedDict[K, Rendered] = OrderedDict()
         self.size_bytes = 0
 
-    def find(self, key: K, version: int) -> Rendered | None:
+    def find(self, key: K, version: Hashable) -> Rendered | None:
         found = self._entries.get(key)
         if found is None or found.version != version:
             return None

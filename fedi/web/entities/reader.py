@@ -1,7 +1,8 @@
 """Reads what an answer shows, inside the caller's read unit, and hands out its bytes.
 
 A status is rendered once: its head is kept under (id, version), the head of its author under (id, version), and
-behind them counts, flags, poll and quote are spliced in for the viewer. A page of known statuses costs one statement.
+behind them counts, flags, poll and quote are spliced in for the viewer. What came of that is kept too, under everything
+that went into it. A page of known statuses costs one statement.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -36,8 +37,12 @@ from fedi.web.entities.statuses import (
     render_status_head,
 )
 
-STATUS_BYTES = 24 * 1024 * 1024
+HEAD_BYTES = 16 * 1024 * 1024
+WHOLE_BYTES = 24 * 1024 * 1024
 ACCOUNT_BYTES = 8 * 1024 * 1024
+
+
+WholeKey = tuple[StatusId, int, bool, bool]  # id, flags, whether anybody reads, whether the author does
 
 
 class Entities:
@@ -49,7 +54,8 @@ class Entities:
         self._uris = uris
         self._clock = clock
         self._decisions = decisions
-        self._statuses: ByteCache[StatusId] = ByteCache(STATUS_BYTES)
+        self._heads: ByteCache[StatusId] = ByteCache(HEAD_BYTES)
+        self._whole: ByteCache[WholeKey] = ByteCache(WHOLE_BYTES)
         self._accounts: ByteCache[AccountId] = ByteCache(ACCOUNT_BYTES)
 
     # Statuses -------------------------------------------------------------------------------------------------
@@ -119,9 +125,12 @@ class Entities:
             more = await list_details(tx, missing, viewer, now_ms)
             found |= more
             beyond = {of.quote_of for of in more.values() if of.quote_of is not None}
-        view = _View(viewer=viewer, now_ms=now_ms, details=found, decisions=self._decisions)
-        await self._fill_accounts(tx, {of.account: of.account_version for of in found.values()}, view.accounts)
-        await self._fill_heads(tx, found, view.heads)
+        view = _View(viewer=viewer, now_ms=now_ms, details=found, whole=self._whole, decisions=self._decisions)
+        unknown = view.take_whole()
+        # While a decision is in force, the author of each status decides whether it is shown.
+        named = unknown if self._decisions.is_empty else found
+        await self._fill_accounts(tx, {of.account: of.account_version for of in named.values()}, view.accounts)
+        await self._fill_heads(tx, unknown, view.heads)
         asked = [of.poll for of in found.values() if of.poll is not None]
         if asked:
             view.polls = await polls.find_many(tx, asked)
@@ -132,7 +141,7 @@ class Entities:
     async def _fill_heads(self, tx: Tx, found: dict[StatusId, StatusDetail], heads: dict[StatusId, Rendered]) -> None:
         missing = []
         for status, of in found.items():
-            head = self._statuses.find(status, of.version)
+            head = self._heads.find(status, of.version)
             if head is None:
                 missing.append(status)
             else:
@@ -155,7 +164,7 @@ class Entities:
             )
             emojis = encode(emoji_values(row.emojis, self.urls)) if row.poll and row.emojis else b"[]"
             heads[row.id] = Rendered(row.version, body, emojis)
-            self._statuses.put(row.id, heads[row.id])
+            self._heads.put(row.id, heads[row.id])
 
     async def _notice(self, tx: Tx, hidden: Hidden, viewer: AccountId | None, t: Translator) -> bytes:
         named = {id_: await find_decision(tx, id_) for id_ in hidden.counts}
@@ -257,7 +266,10 @@ class Entities:
 class _View:
     """Everything that one page needs, loaded; pure from here on."""
 
-    __slots__ = ("_decisions", "_rendered", "accounts", "choices", "details", "heads", "now_ms", "polls", "viewer")
+    __slots__ = (
+        "_accounts", "_cache", "_decisions", "_whole", "accounts", "choices", "details", "heads", "now_ms", "polls",
+        "viewer",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -265,6 +277,7 @@ class _View:
         viewer: AccountId | None,
         now_ms: int,
         details: dict[StatusId, StatusDetail],
+        whole: ByteCache[WholeKey],
         decisions: Decisions,
     ) -> None:
         self.viewer = viewer
@@ -274,8 +287,25 @@ class _View:
         self.accounts: dict[AccountId, Rendered] = {}
         self.polls: dict[StatusId, Poll] = {}
         self.choices: dict[StatusId, tuple[int, ...]] = {}
-        self._decisions = decisions
-        self._rendered: dict[AccountId, bytes] = {}
+        self._cache = whole
+        self._decisions = None if decisions.is_empty else decisions
+        self._accounts: dict[AccountId, bytes] = {}
+        self._whole: dict[StatusId, bytes] = {}
+
+    def take_whole(self) -> dict[StatusId, StatusDetail]:
+        """Takes from the cache what was rendered from the very same details; returns the others."""
+        unknown: dict[StatusId, StatusDetail] = {}
+        for status, of in self.details.items():
+            if of.poll is None and of.quote_uri is None and of.quote_of is None and of.reblog_of is None:
+                known = self._cache.find(self._key(of), of)
+                if known is not None:
+                    self._whole[status] = known.body
+                    continue
+            unknown[status] = of
+        return unknown
+
+    def _key(self, of: StatusDetail) -> WholeKey:
+        return of.id, of.flags, self.viewer is None, of.account == self.viewer
 
     def may_read(self, status: StatusId) -> bool:
         """Whether its author lets the viewer read it, and for a boost that of the boosted status too."""
@@ -294,7 +324,7 @@ class _View:
     def refusal(self, status: StatusId) -> Decision | None:
         """The decision on its author or their host, or on those of what it boosts."""
         of = self.details.get(status)
-        if of is None:
+        if of is None or self._decisions is None:
             return None
         found = self._decisions.refusal_of(self.accounts[of.account].extra.decode(), self.now_ms)
         if found is None and of.reblog_of is not None:
@@ -318,15 +348,22 @@ class _View:
         )
 
     def _one(self, of: StatusDetail, quote: bytes | None) -> bytes:
+        known = self._whole.get(of.id)
+        if known is not None:
+            return known
         head = self.heads[of.id]
-        return join_status(
+        body = join_status(
             head.body, of, viewer=self.viewer, account=self._account(of), poll=self._poll(of, head), quote=quote
         )
+        if of.poll is None and quote is None:
+            self._whole[of.id] = body
+            self._cache.put(self._key(of), Rendered(of, body))
+        return body
 
     def _account(self, of: StatusDetail) -> bytes:
-        body = self._rendered.get(of.account)
+        body = self._accounts.get(of.account)
         if body is None:
-            body = self._rendered[of.account] = join_account(
+            body = self._accounts[of.account] = join_account(
                 self.accounts[of.account].body,
                 statuses=of.account_statuses,
                 followers=of.account_followers,
