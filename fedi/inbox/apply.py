@@ -314,6 +314,7 @@ async def _answer_follow(world: World, answer: do.AnswerFollow) -> None:
         destinations=[Destination(inbox=theirs.inbox)],
         now_ms=world.now_ms,
         priority=jobs.HIGH,
+        unsealed="proof",
     )
 
 
@@ -364,6 +365,7 @@ async def _send(world: World, sender: Account, receiver: Account, kind: str, doc
         destinations=[Destination(inbox=receiver.inbox)],
         now_ms=world.now_ms,
         priority=jobs.HIGH,
+        unsealed="proof",
     )
 
 

@@ -70,7 +70,7 @@ class _Done:
 
 class Deliverer:
     """Made once; ``handle`` and ``fan_out`` are joined to the runner. ``client`` should allow many connections, since
-    slow hosts keep theirs. ``close`` ends its threads."""
+    slow hosts keep theirs. ``observe`` counts results by the state that the row gets. ``close`` ends its threads."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Deliverer:
         book: HostBook | None = None,
         slots: SendingSlots | None = None,
         threads: int = 2,
+        observe: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -96,6 +97,7 @@ class Deliverer:
         self._executor: Executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="sign")
         self._results: Grouped[_Done] = Grouped(self._write)
         self._digests: OrderedDict[tuple[AccountId, str], tuple[int, str]] = OrderedDict()
+        self._observe = observe
         self._background: set[asyncio.Task[None]] = set()
         self.book.on_change = self._save_soon
 
@@ -150,6 +152,7 @@ class Deliverer:
         if verdict.retry_after_s is not None:
             delay_ms = max(delay_ms, verdict.retry_after_s * 1000)
         attempt = _attempt(data, "retrying", verdict, now_ms, next_at=now_ms + delay_ms)
+        self._observe("retrying")
         await self._results.add(_Done(attempt=attempt, job=job, over=False, sealed=sealed, inbox=data["inbox"]))
         return Again(error=verdict.reason or f"HTTP {verdict.code}", after_ms=delay_ms)
 
@@ -157,6 +160,7 @@ class Deliverer:
         self, job: Job, data: dict[str, Any], state: DeliveryState, sealed: Sealed | None, verdict: Verdict
     ) -> Result:
         attempt = _attempt(data, state, verdict, self._clock.ms())
+        self._observe(state)
         gone = verdict.code if state == "gone" else None
         done = _Done(attempt=attempt, job=job, over=True, sealed=sealed, inbox=data["inbox"], gone=gone)
         return Ending(written=self._results.add(done))

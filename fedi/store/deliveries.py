@@ -154,7 +154,7 @@ SELECT a.inbox FROM account a
     OR EXISTS (SELECT 1 FROM mention m JOIN outgoing o ON o.status = m.status
                 WHERE o.activity = :activity AND m.account = a.id))"""
 FORGET_SHARED_INBOX = "UPDATE account SET shared_inbox = NULL WHERE shared_inbox = :inbox"
-OWNERS_OF_INBOX = "SELECT id, uri FROM account WHERE inbox = :inbox AND local = 0 AND gone_at IS NULL LIMIT 5"
+OWNERS_OF_INBOX = "SELECT uri FROM account WHERE inbox = :inbox AND local = 0 AND gone_at IS NULL LIMIT 5"
 COUNT_BY_STATE = "SELECT state, count(*) FROM delivery GROUP BY state"
 # Index outgoing_created. Nobody is waiting for these bodies any more.
 FORGET_BODIES = """
@@ -318,8 +318,8 @@ async def put_gone_inbox(tx: Tx, inbox: str, code: int, data: Mapping[str, Any],
         return
     if await tx.run(FORGET_SHARED_INBOX, inbox=inbox):
         return
-    for account, uri in await tx.all(OWNERS_OF_INBOX, inbox=inbox):
-        payload = {"account": account, "uri": uri, "because": "inbox-gone", "code": code}
+    for (uri,) in await tx.all(OWNERS_OF_INBOX, inbox=inbox):
+        payload = {"actor": uri, "because": "inbox-gone", "code": code}
         await jobs.enqueue(tx, REFRESH_ACTOR, payload, dedup=uri, lane=host_of_inbox(inbox), now_ms=now_ms)
 
 

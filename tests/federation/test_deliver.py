@@ -43,6 +43,7 @@ class Desk(Office):
         super().__init__(db, clock, origin="http://here.localhost")
         self.client = RemoteClient(public_host="here.localhost", version="0", allow_loopback=True)
         self.worker = RdfWorker(cpu_limit_ms=5000)
+        self.observed = []
         self.restart()
 
     def restart(self):
@@ -50,7 +51,13 @@ class Desk(Office):
         own = Keys(self.db)
         self.sealer = Sealer(db=self.db, clock=self.clock, keys=own, worker=self.worker)
         self.deliverer = Deliverer(
-            db=self.db, clock=self.clock, client=self.client, keys=own, sealer=self.sealer, uris=self.uris
+            db=self.db,
+            clock=self.clock,
+            client=self.client,
+            keys=own,
+            sealer=self.sealer,
+            uris=self.uris,
+            observe=self.observed.append,
         )
         handlers = {"deliver": self.deliverer.handle, "fan_out": self.deliverer.fan_out}
         self.runner = JobRunner(db=self.db, clock=self.clock, handlers=handlers)
@@ -125,6 +132,7 @@ async def test_a_delivery_is_signed_by_its_author_proven_and_reported(desk, peer
     (host,) = of.hosts
     assert (host.host, host.state, host.code, host.recipients) == (peer.host, "sent", 202, 1)
     assert await desk.waiting("deliver") == []
+    assert desk.observed == ["sent"]
 
 
 async def test_a_public_reply_carries_a_signature_that_survives_forwarding(desk, peer, ann):
@@ -324,7 +332,7 @@ async def test_a_gone_inbox_ends_the_row_and_its_actor_is_asked(desk, peer, ann)
     (of,) = await desk.report(ann, number)
     assert (of.hosts[0].state, of.hosts[0].code) == ("gone", 410)
     (job,) = await desk.waiting("refresh_actor")
-    assert json.loads(job.payload) == {"account": bob.id, "uri": bob.uri, "because": "inbox-gone", "code": 410}
+    assert json.loads(job.payload) == {"actor": bob.uri, "because": "inbox-gone", "code": 410}
 
 
 async def test_a_gone_shared_inbox_falls_back_to_personal_ones(desk, peer, ann):
