@@ -81,7 +81,7 @@ class Uploads:
         await self._db.write("keep an upload for later", unit)
         return media
 
-    async def handle_job(self, job: Job) -> Literal["done"]:
+    async def draw(self, job: Job) -> Literal["done"]:
         """The job kind ``media``: draws what :meth:`add` left for later."""
         media = await self._db.read(lambda tx: rows.find_media(tx, MediaId(job.data["media"])))
         name = job.data["incoming"]
@@ -143,18 +143,16 @@ class Uploads:
         self.remove_files(dropped)
         return bool(dropped)
 
-    async def sweep(self) -> int:
-        """Drops uploads that were in no status for a day, with their files. How many; call it again if there were."""
+    async def sweep(self) -> None:
+        """Drops media that were in no status for a day, with their files, and uploads that no job came for."""
         before_ms = self._clock.ms() - LOOSE_LIFE_MS
 
         async def unit(tx: Tx) -> list[Media]:
-            loose = await rows.list_loose(tx, before_ms)
-            return await rows.drop_media(tx, [media.id for media in loose if media.state != "remote"])
+            return await rows.drop_media(tx, [media.id for media in await rows.list_loose(tx, before_ms)])
 
-        dropped = await self._db.write("drop loose media", unit)
-        self.remove_files(dropped)
+        while dropped := await self._db.write("drop loose media", unit):
+            self.remove_files(dropped)
         self._files.remove(self._files.list_incoming(older_than_s=before_ms / 1000))
-        return len(dropped)
 
     def remove_files(self, dropped: list[Media]) -> None:
         """After the commit that dropped their rows."""
