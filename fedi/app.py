@@ -30,6 +30,8 @@ from fedi.inbox.rates import Rates
 from fedi.inbox.receive import Inbox
 from fedi.inbox.refresh import Refresher
 from fedi.inbox.threads import Threads
+from fedi.jobs.kinds import HOUR_MS
+from fedi.jobs.periodic import Every, Maintenance
 from fedi.jobs.runner import JobRunner
 from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
@@ -37,9 +39,12 @@ from fedi.media.pictures import Pictures
 from fedi.media.remote_copies import RemoteCopies
 from fedi.media.uploads import Uploads
 from fedi.model.accounts import Account, ActorKey
+from fedi.outbox.deliver import Deliverer
 from fedi.outbox.outbox import Outbox
 from fedi.outbox.quotes import quote_answered
+from fedi.outbox.seal import Sealer
 from fedi.outbox.tools import Tools
+from fedi.outbox.upkeep import Upkeep
 from fedi.policies.host import PolicyHost
 from fedi.policies.registry import load_policies
 from fedi.remote.client import RemoteClient
@@ -101,11 +106,13 @@ class Instance:
     tokens: Tokens
     files: Files
     uploads: Uploads
+    copies: RemoteCopies
     lookups: Lookups
     threads: Threads
     inbox: Inbox
     outbox: Outbox
     runner: JobRunner
+    maintenance: Maintenance
     metrics: Metrics
     actor: Account
 
@@ -113,6 +120,7 @@ class Instance:
     async def working(self) -> AsyncIterator[None]:
         """Jobs run and figures are served while the context lasts; leases go back at its end."""
         metrics = await self.metrics.serve(self.config.metrics)
+        await self.maintenance.start()
         self.runner.start()
         try:
             yield
@@ -165,21 +173,47 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             keyring=keyring,
         )
         lookups = Lookups(units=units, rules=rules, clock=clock)
-        outbox = Outbox(
-            Tools(
-                db=database,
-                clock=clock,
-                ids=ids,
-                uris=uris,
-                hub=hub,
-                policies=policies,
-                refusals=decisions,
-                people=lookups,
-                posts=config.posts,
-                media_base=f"{config.origin}/media/",
-                instance_account=actor.id,
-            )
+        tools = Tools(
+            db=database,
+            clock=clock,
+            ids=ids,
+            uris=uris,
+            hub=hub,
+            policies=policies,
+            refusals=decisions,
+            people=lookups,
+            posts=config.posts,
+            media_base=f"{config.origin}/media/",
+            instance_account=actor.id,
         )
+        outbox = Outbox(tools)
+        deliverer = Deliverer(
+            db=database,
+            clock=clock,
+            client=remote,
+            keys=keyring,
+            sealer=Sealer(db=database, clock=clock, keys=keyring, worker=rdf),
+            uris=uris,
+        )
+        stack.push_async_callback(deliverer.close)
+        await deliverer.load()
+        uploads = Uploads(
+            db=database,
+            ids=ids,
+            clock=clock,
+            files=files,
+            pictures=Pictures(max_pixels=config.media.max_image_pixels),
+            limits=config.media,
+        )
+        copies = RemoteCopies(
+            remote=remote,
+            clock=clock,
+            folder=config.media_dir / "remote",
+            limits=config.media,
+            own_host=config.public_host,
+            is_refused=lambda url: decisions.refusal_of(url, clock.ms()) is not None,
+        )
+        stack.push_async_callback(copies.close)
         parsed = Parsed()
         runner = JobRunner(db=database, clock=clock)
         pipeline = Pipeline(
@@ -196,6 +230,17 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         runner.join("fetch_status", threads.fetch_status)
         runner.join("fetch_thread", threads.fetch_thread)
         runner.join("refresh_actor", refresher.refresh_actor)
+        runner.join("deliver", deliverer.handle)
+        runner.join("fan_out", deliverer.fan_out)
+        runner.join("media", uploads.handle_job)
+        upkeep = Upkeep(tools)
+        maintenance = Maintenance(
+            db=database,
+            clock=clock,
+            tasks=upkeep.tasks(),
+            chores={**upkeep.chores(), "sweep-media": Every(period_ms=HOUR_MS, run=partial(_sweep, uploads))},
+        )
+        runner.join("maintenance", maintenance.handle)
         federation = config.federation
         inbox = Inbox(
             db=database,
@@ -221,6 +266,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
                 lifted=config.rates_lifted,
             ),
             decision_url=lambda decision: f"{config.origin}/fedi/decision/{decision}",
+            on_verified=lambda host: deliverer.book.seen(host, clock.ms()),
         )
         instance = Instance(
             config=config,
@@ -239,24 +285,24 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             passwords=passwords,
             tokens=Tokens(database=database, clock=clock),
             files=files,
-            uploads=Uploads(
-                db=database,
-                ids=ids,
-                clock=clock,
-                files=files,
-                pictures=Pictures(max_pixels=config.media.max_image_pixels),
-                limits=config.media,
-            ),
+            uploads=uploads,
+            copies=copies,
             lookups=lookups,
             threads=threads,
             inbox=inbox,
             outbox=outbox,
             runner=runner,
+            maintenance=maintenance,
             metrics=metrics,
             actor=actor,
         )
         stack.callback(hub.close)
         yield instance
+
+
+async def _sweep(uploads: Uploads) -> None:
+    while await uploads.sweep():
+        pass
 
 
 async def _republish(outbox: Outbox, tx: Tx, status: StatusId, now_ms: int) -> None:
@@ -317,17 +363,7 @@ def build_web(instance: Instance) -> web.Application:
     app[UPLOADS] = instance.uploads
     app[OUTBOX] = instance.outbox
     app[LOOKUP] = instance.lookups
-    app[REMOTE_COPIES] = RemoteCopies(
-        remote=instance.remote,
-        clock=instance.clock,
-        folder=config.media_dir / "remote",
-        limits=config.media,
-        own_host=config.public_host,
-        is_refused=lambda url: instance.decisions.refusal_of(url, instance.clock.ms()) is not None,
-    )
-    app[INBOX] = instance.inbox
-    app[THREADS] = instance.threads
-    documents.setup(app)
+    app[REMOTE_COPIES] = instance.copies
     middleware.install(app)
     app.add_routes([*health.routes(), *federation.routes(), *oauth.routes(), *pages.routes()])
     media.setup_routes(app)

@@ -10,7 +10,7 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 
 KindName = Literal[
-    "inbox", "deliver", "fan_out", "forward", "fetch_thread", "refresh_actor", "fetch_status", "media", "maintenance"
+    "inbox", "deliver", "fan_out", "fetch_thread", "refresh_actor", "fetch_status", "media", "maintenance"
 ]
 Order = Literal["started", "finished"]
 
@@ -54,7 +54,6 @@ KINDS: Mapping[str, Kind] = {
         Kind(name="inbox", concurrency=256, delays_ms=(5 * SECOND_MS, *_SHORT, 8 * HOUR_MS)),
         Kind(name="deliver", concurrency=4096, per_lane=16, order="finished", delays_ms=DELIVERY_DELAYS_MS),
         Kind(name="fan_out", concurrency=2, delays_ms=_SHORT),
-        Kind(name="forward", concurrency=8, delays_ms=_SHORT),
         Kind(name="fetch_thread", concurrency=4, delays_ms=_SHORT),
         Kind(name="refresh_actor", concurrency=4, per_lane=1, delays_ms=_SHORT),
         Kind(name="fetch_status", concurrency=8, delays_ms=_SHORT),
