@@ -37,7 +37,9 @@ class Fields:
         value = self.raw.get(key)
         if value is None:
             return []
-        return [item for item in value if item is not None] if isinstance(value, list) else [value]
+        if not isinstance(value, list):
+            return [value]
+        return [item for item in value if item is not None] if None in value else value
 
     def objects(self, key: str) -> "Iterator[Fields]":
         for value in self.values(key):
@@ -45,6 +47,8 @@ class Fields:
                 yield Fields(value, self.rules)
 
     def child(self, key: str) -> "Fields | None":
+        if key not in self.raw:  # most of what may be there is not: no generator is made for it
+            return None
         return next(self.objects(key), None)
 
     def types(self) -> list[str]:
@@ -67,10 +71,14 @@ class Fields:
 
     def uri(self, key: str) -> Uri | None:
         """The first usable id."""
+        if key not in self.raw:
+            return None
         return next(self._uris(key), None)
 
     def uris(self, key: str, most: int) -> tuple[Uri, ...]:
         """The usable ids without repetition, at most ``most``."""
+        if key not in self.raw:
+            return ()
         found: dict[Uri, None] = {}
         for uri in self._uris(key):
             found[uri] = None
@@ -95,6 +103,8 @@ class Fields:
 
     def url(self, key: str) -> str | None:
         """A web address for display or download: a text, an object with ``url`` or ``href``, or a list of them."""
+        if key not in self.raw:
+            return None
         return next(self.hrefs(key), None)
 
     def hrefs(self, key: str) -> Iterator[str]:

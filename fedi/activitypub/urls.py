@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -68,6 +69,7 @@ class Url:
         return self.host if self.port == DEFAULT_PORT[self.scheme] else f"{self.host}:{self.port}"
 
 
+@lru_cache(maxsize=4096)  # an activity names the same few URLs again and again
 def parse_url(text: str) -> Url:
     """Reads an http(s) URL without a word on whether we like it (see :func:`check_url`).
 

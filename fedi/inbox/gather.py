@@ -121,7 +121,7 @@ async def _post_facts(world: World, case: Case, post: Post) -> create.PostFacts:
         is_stored=await statuses.find_id_by_uri(tx, post.id) is not None,
         is_deleted=await world.is_deleted(post.id, case.activity.actor),
         parent=await world.find_parent(post),
-        addressees=await world.addressees(post),
+        addressees=await world.addressees(post, actor),
         quote=quoted,
         quoted=ours,
         watchers=tuple(watchers) if not _is_hidden(post, actor) else (),
@@ -162,7 +162,7 @@ async def update_post(world: World, actor: ActorBrief, post: Post) -> Decided:
             post=post,
             actor=actor,
             stored=stored,
-            addressees=await world.addressees(post),
+            addressees=await world.addressees(post, actor),
             quote=await world.quote_of(post),
             boosters=tuple(boosters),
         )

@@ -96,9 +96,10 @@ def rows_of(
     return NewPost(status=status, addressed=addressed, media=media, poll=poll)
 
 
-def named_uris(post: Post) -> set[str]:
-    """Whom a post names: recipients and mentions, without the collections that everybody knows."""
-    return {uri for uri in (*post.recipients, *(tag.href for tag in post.mentions)) if uri != PUBLIC}
+def named_uris(post: Post, followers: str | None) -> set[str]:
+    """Whom a post names: recipients and mentions, without the Public collection and its author's ``followers``."""
+    named: set[str] = {*post.recipients, *(tag.href for tag in post.mentions)}
+    return named - {PUBLIC, followers}
 
 
 def _content(post: Post) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from fedi.activitypub import httpsig
+from fedi.activitypub.followers_sync import parse_followers_claim
 from fedi.activitypub.json_body import parse_json
 from fedi.activitypub.parse import parse_activity
 from fedi.activitypub.signed_request import SignatureClaim, SignedRequest, invalid
@@ -25,10 +26,17 @@ from fedi.ledger.decisions import Decision, Decisions
 from fedi.remote.keys import FoundKey, KeyRing
 from fedi.remote.resolve import ResolvedActor
 from fedi.store import inbox as briefs
-from fedi.store.database import Database, UniqueViolation
+from fedi.store import jobs
+from fedi.store.database import Database, Tx, UniqueViolation
 
 MAX_REPLAYS = 50_000
 RETRY_AFTER_S = 300
+MAX_CLAIMS = 10_000
+CLAIM_MS = 3600 * 1000
+
+
+def _nobody() -> str:
+    return ""
 
 
 class Inbox:
@@ -63,9 +71,10 @@ class Inbox:
         self._decision_url = decision_url
         self._on_verified = on_verified
         self._replays: OrderedDict[tuple[str, bytes], int] = OrderedDict()
+        self._claims: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
-    async def receive(self, request: SignedRequest, *, peer: str = "") -> None:
-        """Returns once the activity is durable, or is nothing to us: 202. ``peer`` is the client's address.
+    async def receive(self, request: SignedRequest, *, peer: Callable[[], str] = _nobody) -> None:
+        """Returns once the activity is durable, or is nothing to us: 202. ``peer`` gives the client's address.
 
         Raises :class:`PeerFault` with the status of the answer, and ``Problem`` 503 where a key cannot be had now.
         """
@@ -96,9 +105,11 @@ class Inbox:
         item = incoming(activity, request.body, found.key.owner)
         await self._accept(item, found.actor, claim.key_id)
         self._remember(claim)
+        if "collection-synchronization" in request.fields:
+            await self._note_followers(claim, request, activity.actor)
 
     async def _find_key(
-        self, claim: SignatureClaim, document: Mapping[str, Any], *, body: bytes, peer: str
+        self, claim: SignatureClaim, document: Mapping[str, Any], *, body: bytes, peer: Callable[[], str]
     ) -> FoundKey | None:
         """None if there is nothing to do for us, and no reason to ask for the key."""
         known = await self._keyring.find_known(claim.key_id)
@@ -113,7 +124,7 @@ class Inbox:
         if wait_s is not None:
             raise too_many(wait_s)
         try:
-            return await self._keyring.fetch(claim.key_id, asked_by=peer)
+            return await self._keyring.fetch(claim.key_id, asked_by=peer())
         except Unreachable as away:
             raise Problem(
                 "key-unreachable",
@@ -163,6 +174,40 @@ class Inbox:
             else:
                 return
 
+    async def _note_followers(self, claim: SignatureClaim, request: SignedRequest, actor: str) -> None:
+        """FEP-8fcf: which people here the sender believes to follow it. Believed only if it is signed, and compared
+        in a job; the same claim is not looked at twice within the hour."""
+        if not any("collection-synchronization" in name for name in claim.covered):
+            return
+        try:
+            said = parse_followers_claim(request.field_value("collection-synchronization") or "")
+        except PeerFault:
+            return
+        now_ms = self._clock.ms()
+        digest, at_ms = self._claims.get(actor, ("", 0))
+        if digest == said.digest and now_ms - at_ms < CLAIM_MS:
+            return
+        self._claims[actor] = (said.digest, now_ms)
+        if len(self._claims) > MAX_CLAIMS:
+            self._claims.popitem(last=False)
+        payload = {
+            "actor": actor,
+            "followers": {"collection": said.collection_id, "url": said.url, "digest": said.digest},
+        }
+
+        async def unit(tx: Tx) -> None:
+            await jobs.enqueue(
+                tx,
+                "refresh_actor",
+                payload,
+                dedup=f"{actor} followers",
+                lane=host_of(actor),
+                priority=jobs.LOW,
+                now_ms=now_ms,
+            )
+
+        await self._db.write("note followers", unit)
+
     async def _accept_farewell(self, document: Mapping[str, Any], body: bytes) -> None:
         """The key is gone with its actor, whose deletion this says: a hint, about which the origin will be asked."""
         activity = parse_activity(document, self._rules)
@@ -182,7 +227,7 @@ class Inbox:
 
     # Readers ------------------------------------------------------------------------------------------------
 
-    async def identify(self, request: SignedRequest, *, peer: str = "") -> str | None:
+    async def identify(self, request: SignedRequest, *, peer: Callable[[], str] = _nobody) -> str | None:
         """Who signed a GET: the URI of the key's owner; None if nobody did.
 
         Raises :class:`PeerFault`: 401 for a signature that does not hold, 403 for whom a decision keeps out.

@@ -165,7 +165,7 @@ class World:
                 n=opened.n,
                 author=author,
                 parent=await self.find_parent(post),
-                addressees=await self.addressees(post),
+                addressees=await self.addressees(post, author),
                 quote=await self.quote_of(post, is_essential=False),
             ),
         )
@@ -212,8 +212,8 @@ class World:
     async def find_parent(self, post: Post) -> StatusBrief | None:
         return await self.find_status(post.in_reply_to) if post.in_reply_to is not None else None
 
-    async def addressees(self, post: Post) -> tuple[Addressee, ...]:
-        named = named_uris(post)
+    async def addressees(self, post: Post, author: ActorBrief) -> tuple[Addressee, ...]:
+        named = named_uris(post, author.followers_uri)
         return tuple(await briefs.list_addressees(self.tx, named)) if named else ()
 
     async def may_see(self, status: StatusBrief, actor: AccountId) -> bool:

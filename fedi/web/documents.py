@@ -6,6 +6,7 @@ owners in their audience; for all others they are missing.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -96,7 +97,7 @@ async def reader_of(request: Request, *, is_public: bool) -> str | None:
     if is_public and not request.app[CONFIG].federation.authorized_fetch:
         _inbox(request).refuse_reader(_signed(request))
         return None
-    reader = await _inbox(request).identify(_signed(request), peer=limit_of_address(request))
+    reader = await _inbox(request).identify(_signed(request), peer=partial(limit_of_address, request))
     if reader is None and is_public:
         raise PeerFault("signature-missing", "This request must carry an HTTP signature.", status=401)
     return reader
@@ -147,7 +148,7 @@ async def _guarded_actor(request: Request, name: str) -> Response:
     view = await _actor_view(request, name)
     if view.account.gone_at is not None:
         return gone(view.account.uri)
-    reader = await _inbox(request).identify(_signed(request), peer=limit_of_address(request))
+    reader = await _inbox(request).identify(_signed(request), peer=partial(limit_of_address, request))
     render = render_stub if reader is None else render_actor
     return document(render(view, request.app[URIS]))
 
@@ -447,7 +448,7 @@ async def _people(request: Request, part: str) -> Response:
 async def get_followers_part(request: Request) -> Response:
     """To a server that asks, those of its people who follow (FEP-8fcf)."""
     name = request.match_info["name"]
-    reader = await _inbox(request).identify(_signed(request), peer=limit_of_address(request))
+    reader = await _inbox(request).identify(_signed(request), peer=partial(limit_of_address, request))
     if reader is None:
         raise PeerFault("signature-missing", "This request must carry an HTTP signature.", status=401)
 

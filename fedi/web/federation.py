@@ -4,6 +4,7 @@ Inboxes answer only after the activity is on disk. Documents look the same for w
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 from aiohttp.web import Request, Response
@@ -58,7 +59,7 @@ def routes() -> list[web.RouteDef]:
 async def post_inbox(request: Request) -> Response:
     """202 once it is durable; every other answer says why, as problem+json."""
     signed = await read_signed(request)
-    await request.app[INBOX].receive(signed, peer=limit_of_address(request))
+    await request.app[INBOX].receive(signed, peer=partial(limit_of_address, request))
     return Response(status=202, headers={"Vary": VARY})
 
 
