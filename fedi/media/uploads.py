@@ -81,7 +81,7 @@ class Uploads:
         await self._db.write("keep an upload for later", unit)
         return media
 
-    async def draw(self, job: Job) -> Literal["done"]:
+    async def handle_job(self, job: Job) -> Literal["done"]:
         """The job kind ``media``: draws what :meth:`add` left for later."""
         media = await self._db.read(lambda tx: rows.find_media(tx, MediaId(job.data["media"])))
         name = job.data["incoming"]

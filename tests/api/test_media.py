@@ -187,12 +187,12 @@ async def test_a_large_upload_is_drawn_by_a_job_and_tells_so(house: House, alice
 
     row = (await house.db.read(lambda tx: tx.all("SELECT id, kind, payload FROM job")))[0]
     job = Job(id=row[0], kind=row[1], payload=row[2], lane="", ordering=None, priority=1, attempts=1, created_at=0)
-    assert await house.app[keys.UPLOADS].draw(job) == "done"
+    assert await house.app[keys.UPLOADS].handle_job(job) == "done"
     done = await alice.get(path)
     assert done.status == 200
     assert done.json["url"] and done.json["description"] == "Said while it was drawn"
     assert not list((house.config.media_dir / "incoming").iterdir())
-    assert await house.app[keys.UPLOADS].draw(job) == "done"  # a second run finds nothing to do
+    assert await house.app[keys.UPLOADS].handle_job(job) == "done"  # a second run finds nothing to do
     assert (await alice.get(path)).json == done.json
 
 
@@ -202,7 +202,7 @@ async def test_a_large_upload_that_cannot_be_read_ends_as_failed(house: House, a
     assert reply.status == 202
     payload = await house.db.read(lambda tx: tx.value("SELECT payload FROM job"))
     job = Job(id=1, kind="media", payload=payload, lane="", ordering=None, priority=1, attempts=1, created_at=0)
-    await house.app[keys.UPLOADS].draw(job)
+    await house.app[keys.UPLOADS].handle_job(job)
     failed = await alice.get(f"/api/v1/media/{reply.json['id']}")
     assert failed.status == 422
     assert json.loads(payload)["incoming"].startswith("incoming/")
