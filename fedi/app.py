@@ -18,7 +18,7 @@ from fedi.auth.passwords import Passwords
 from fedi.auth.sessions import Sessions
 from fedi.auth.tokens import Tokens
 from fedi.clock import Clock, SystemClock
-from fedi.config import VERSION, Config
+from fedi.config import VERSION, Config, Rate
 from fedi.errors import PeerFault
 from fedi.feeds.page import Feeds
 from fedi.ids import AccountId, IdMaker, StatusId
@@ -232,16 +232,15 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         runner.join("refresh_actor", refresher.refresh_actor)
         runner.join("deliver", deliverer.handle)
         runner.join("fan_out", deliverer.fan_out)
-        runner.join("media", uploads.handle_job)
+        runner.join("media", uploads.draw)
         upkeep = Upkeep(tools)
         maintenance = Maintenance(
             db=database,
             clock=clock,
             tasks=upkeep.tasks(),
-            chores={**upkeep.chores(), "sweep-media": Every(period_ms=HOUR_MS, run=partial(_sweep, uploads))},
+            chores={**upkeep.chores(), "sweep-media": Every(period_ms=HOUR_MS, run=uploads.sweep)},
         )
         runner.join("maintenance", maintenance.handle)
-        federation = config.federation
         inbox = Inbox(
             db=database,
             clock=clock,
@@ -251,20 +250,8 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             keyring=keyring,
             decisions=decisions,
             parsed=parsed,
-            requests=Rates(
-                clock=clock,
-                count=federation.inbox_rate.count,
-                per_s=federation.inbox_rate.per_s,
-                burst=federation.inbox_burst,
-                lifted=config.rates_lifted,
-            ),
-            new_actors=Rates(
-                clock=clock,
-                count=federation.new_actors_rate.count,
-                per_s=federation.new_actors_rate.per_s,
-                burst=federation.new_actors_rate.count,
-                lifted=config.rates_lifted,
-            ),
+            requests=_rates(config, clock, config.federation.inbox_rate, config.federation.inbox_burst),
+            new_actors=_rates(config, clock, config.federation.new_actors_rate),
             decision_url=lambda decision: f"{config.origin}/fedi/decision/{decision}",
             on_verified=lambda host: deliverer.book.seen(host, clock.ms()),
         )
@@ -300,9 +287,8 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         yield instance
 
 
-async def _sweep(uploads: Uploads) -> None:
-    while await uploads.sweep():
-        pass
+def _rates(config: Config, clock: Clock, rate: Rate, burst: int | None = None) -> Rates:
+    return Rates(clock=clock, count=rate.count, per_s=rate.per_s, burst=burst or rate.count, lifted=config.rates_lifted)
 
 
 async def _republish(outbox: Outbox, tx: Tx, status: StatusId, now_ms: int) -> None:
@@ -364,6 +350,9 @@ def build_web(instance: Instance) -> web.Application:
     app[OUTBOX] = instance.outbox
     app[LOOKUP] = instance.lookups
     app[REMOTE_COPIES] = instance.copies
+    app[INBOX] = instance.inbox
+    app[THREADS] = instance.threads
+    documents.setup(app)
     middleware.install(app)
     app.add_routes([*health.routes(), *federation.routes(), *oauth.routes(), *pages.routes()])
     media.setup_routes(app)
