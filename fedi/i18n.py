@@ -134,6 +134,7 @@ def _load(lang: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+@lru_cache(maxsize=256)  # browsers and apps send the same few headers
 def negotiate(accept_language: str, chosen: str | None = None, default: str = FALLBACK) -> str:
     """The language to answer in: the one chosen (query or cookie), else the best of the header (RFC 9110 §12.5.4).
 

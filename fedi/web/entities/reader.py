@@ -78,6 +78,9 @@ class Entities:
                 hidden.add(entry.object, entry.decisions)
             elif entry.state == "shown":
                 status = StatusId(entry.object)
+                if (known := view.ready.get(status)) is not None:
+                    bodies.append(known)
+                    continue
                 refused = view.refusal(status)
                 if refused is not None:
                     hidden.add(entry.object, (refused.id,))
@@ -268,7 +271,7 @@ class _View:
 
     __slots__ = (
         "_accounts", "_cache", "_decisions", "_whole", "accounts", "choices", "details", "heads", "now_ms", "polls",
-        "viewer",
+        "ready", "viewer",
     )  # fmt: skip
 
     def __init__(
@@ -291,6 +294,7 @@ class _View:
         self._decisions = None if decisions.is_empty else decisions
         self._accounts: dict[AccountId, bytes] = {}
         self._whole: dict[StatusId, bytes] = {}
+        self.ready: dict[StatusId, bytes] = {}  # nothing stands between these and their reader
 
     def take_whole(self) -> dict[StatusId, StatusDetail]:
         """Takes from the cache what was rendered from the very same details; returns the others."""
@@ -300,6 +304,8 @@ class _View:
                 known = self._cache.find(self._key(of), of)
                 if known is not None:
                     self._whole[status] = known.body
+                    if self._decisions is None and of.may_read and not (of.kept_out or of.blocked_by or of.deleted):
+                        self.ready[status] = known.body
                     continue
             unknown[status] = of
         return unknown

@@ -45,13 +45,15 @@ def page_links(request: Request, *, older: int | None, newer: int | None) -> str
     """The ``Link`` header: absolute, without a comma inside a URL, with the other parameters carried over."""
     if older is None and newer is None:
         return ""
+    base = request.app[CONFIG].origin + request.rel_url.raw_path.replace(",", "%2C") + "?"
     kept = [(name, value) for name, value in request.query.items() if name not in _CUTS]
-    base = request.app[CONFIG].origin + request.rel_url.raw_path.replace(",", "%2C")
+    if kept:
+        base += urlencode(kept, quote_via=quote) + "&"
     links = []
     if older is not None:
-        links.append(f'<{base}?{urlencode([*kept, ("max_id", older)], quote_via=quote)}>; rel="next"')
+        links.append(f'<{base}max_id={older}>; rel="next"')
     if newer is not None:
-        links.append(f'<{base}?{urlencode([*kept, ("min_id", newer)], quote_via=quote)}>; rel="prev"')
+        links.append(f'<{base}min_id={newer}>; rel="prev"')
     return ", ".join(links)
 
 
