@@ -126,12 +126,16 @@ class Deliverer:
         until = self.book.closed_until(host, now_ms)
         if until is not None:
             return Again(error="waiting for the host to answer again", after_ms=max(until - now_ms, 1), counted=False)
-        sealed = await self._sealer.get(data["activity"])
-        if sealed is None:
-            self.book.left(host)
-            return self._end(job, data, "expired", None, Verdict(outcome="refused", reason="body-gone"))
-        async with self._slots.slot(host):
-            verdict = await self._attempt(host, data["inbox"], data["account"], sealed)
+        try:
+            sealed = await self._sealer.get(data["activity"])
+            if sealed is None:
+                self.book.left(host)
+                return self._end(job, data, "expired", None, Verdict(outcome="refused", reason="body-gone"))
+            async with self._slots.slot(host):
+                verdict = await self._attempt(host, data["inbox"], data["account"], sealed)
+        except BaseException:
+            self.book.left(host)  # or nobody would ever try this host again
+            raise
         return await self._conclude(job, data, sealed, verdict)
 
     async def _learn(self, host: str) -> None:
@@ -184,9 +188,6 @@ class Deliverer:
         except PeerFault as fault:
             self.book.left(host)
             return Verdict(outcome="refused", reason=fault.code)
-        except BaseException:
-            self.book.left(host)
-            raise
         now_ms = self._clock.ms()
         if verdict.blames_host:
             self.book.failed(host, now_ms)

@@ -9,7 +9,8 @@ from fedi.outbox.posts import PostActs
 from fedi.outbox.profile import ProfileActs
 from fedi.outbox.quotes import QuoteActs
 from fedi.outbox.relations import RelationActs
+from fedi.outbox.relays import RelayActs
 
 
-class Outbox(PostActs, InteractionActs, RelationActs, ProfileActs, QuoteActs):
+class Outbox(PostActs, InteractionActs, RelationActs, ProfileActs, QuoteActs, RelayActs):
     """Made once, with :class:`fedi.outbox.tools.Tools`."""

@@ -13,7 +13,7 @@ from fedi.outbox.interactions import is_one_emoji
 from fedi.outbox.profile import ProfileDraft
 from fedi.outbox.quotes import quote_answered
 from fedi.outbox.upkeep import Upkeep
-from fedi.store import accounts, deliveries, interactions, polls, relations, reports, statuses
+from fedi.store import accounts, deliveries, interactions, polls, relations, relays, reports, statuses
 from tests.support.offices import Office
 
 
@@ -461,3 +461,23 @@ async def test_who_leaves_takes_everything_along_and_says_so_once(office, ann, b
     with pytest.raises(ClientFault):
         await office.outbox.post(ann.id, Draft(text="x"))
     assert await db.read(deliveries.count_by_state) != {}
+
+
+async def test_relays_are_joined_once_and_left_when_they_are_off_the_list(office, ann, db):
+    server = await office.person("here.example", uri=office.uris.instance_actor, kind="Application")
+    object.__setattr__(office.tools, "instance_account", server.id)
+    inbox = "https://relay.example/inbox"
+    for _ in range(2):
+        await office.outbox.set_relays([inbox])
+    (follow,) = await office.sent()
+    assert (follow["type"], follow["object"], follow["actor"]) == ("Follow", PUBLIC, server.uri)
+    assert follow["inboxes"] == [inbox]
+    await db.write("test", lambda tx: relays.set_state(tx, follow["id"], "accepted"))
+    await office.outbox.post(ann.id, Draft(text="For all"))
+    await office.outbox.post(ann.id, Draft(text="Less so", visibility="unlisted"))
+    (create,) = await office.sent("Create")
+    assert (create["inboxes"], create["seal"]) == ([inbox], "ld")
+    await office.outbox.set_relays([])
+    (undo,) = await office.sent("Undo")
+    assert undo["object"]["id"] == follow["id"]
+    assert await db.read(relays.list_relays) == []
