@@ -116,7 +116,7 @@ def test_every_outcome_is_explained(codes):
         if section and (row := re.match(r"\| `([^`]+)` \|", line)):
             by_name.setdefault(section, set()).add(row[1])
     assert by_name["Ignored"] == found["Ignored"]
-    assert by_name["Retry"] == found["Retry"]
+    assert not found["Retry"], "explain them"
 
 
 # Jobs, tables, policies
