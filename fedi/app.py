@@ -232,7 +232,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         runner.join("refresh_actor", refresher.refresh_actor)
         runner.join("deliver", deliverer.handle)
         runner.join("fan_out", deliverer.fan_out)
-        runner.join("media", uploads.draw)
+        runner.join("media", uploads.handle_job)
         upkeep = Upkeep(tools)
         maintenance = Maintenance(
             db=database,
