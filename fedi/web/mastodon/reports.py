@@ -24,6 +24,7 @@ from fedi.web.params import Params, read_params
 
 def setup_routes(app: web.Application) -> None:
     app.router.add_post("/api/v1/reports", report)
+    app.router.add_post("/api/v1/reports/", report)  # as a library asks
 
 
 async def report(request: Request) -> Response:
