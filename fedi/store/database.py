@@ -132,6 +132,10 @@ class Database(Protocol):
         """Like ``read``, but on SQLite it runs in the event loop itself, without a hop: for short, bounded reads."""
         ...
 
+    def state_now(self) -> int | None:
+        """A number that is another one after every commit, whoever made it; None where asking would cost a hop."""
+        ...
+
     async def write(self, why: str, unit: Unit[T]) -> T:
         """A savepoint of its own; returns after the commit that holds it.
 

@@ -142,6 +142,9 @@ class PostgresDatabase:
     async def read_now(self, unit: Unit[T]) -> T:
         return await self.read(unit)
 
+    def state_now(self) -> None:
+        return None
+
     async def write(self, why: str, unit: Unit[T]) -> T:
         self._refuse()
         return await self._hand_in(self._write(why, unit))

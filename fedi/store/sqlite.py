@@ -205,6 +205,13 @@ class SqliteDatabase:
         finally:
             connection.execute("ROLLBACK")
 
+    def state_now(self) -> int:
+        if self._closed:
+            raise DatabaseClosed
+        # Rises with the commits of every other connection; this one makes none.
+        found: int = self._inline.execute("PRAGMA data_version").fetchone()[0]
+        return found
+
     async def close(self) -> None:
         if self._closed:
             return

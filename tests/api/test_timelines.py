@@ -256,3 +256,36 @@ async def test_a_boost_of_somebody_hidden_is_hidden_with_them(api):
     assert found["account"]["acct"] == "localhost"
     assert found["reblog"] is None
     assert "1 post is hidden" in found["content"]
+
+
+async def test_the_same_question_is_answered_from_memory_until_anything_is_committed(api, monkeypatch):
+    ann, bob = await api.person("ann"), await api.person("bob")
+    await posts(ann, 2)
+    read_now, reads = api.db.read_now, []
+
+    async def counted(unit):
+        reads.append(unit)
+        return await read_now(unit)
+
+    monkeypatch.setattr(api.db, "read_now", counted)
+    first = await ann.ask("GET", "/api/v1/timelines/home?limit=1")
+    asked = len(reads)
+    again = await ann.ask("GET", "/api/v1/timelines/home?limit=1")
+    assert len(reads) == asked
+    assert (again.body, again.headers["Link"]) == (first.body, first.headers["Link"])
+    assert (await bob.ask("GET", "/api/v1/timelines/home?limit=1")).json == []  # another reader
+    assert len((await ann.ask("GET", "/api/v1/timelines/home?limit=2")).json) == 2  # another question
+    new = await bob.post("/api/v1/statuses", status="x")
+    await ann.post(f"/api/v1/statuses/{new['id']}/reblog")
+    assert (await ann.ask("GET", "/api/v1/timelines/home?limit=1")).json[0]["reblog"]["id"] == new["id"]
+    asked = len(reads)
+    api.clock.advance(s=1)  # mutes and decisions end without a commit
+    await ann.ask("GET", "/api/v1/timelines/home?limit=1")
+    assert len(reads) == asked + 1
+
+
+async def test_a_body_is_no_part_of_the_remembered_question(api):
+    ann = await api.person("ann")
+    await posts(ann, 2)
+    assert len((await ann.ask("GET", "/api/v1/timelines/home", json={"limit": 1})).json) == 1
+    assert len((await ann.ask("GET", "/api/v1/timelines/home", json={"limit": 2})).json) == 2
