@@ -299,6 +299,7 @@ async def test_a_quote_by_fedify_asks_us_and_is_stamped(world):
     posted = await world.alice.post("/api/v1/statuses", status="Quote this", quote_approval_policy="public")
     quoting = world.fedify.new_note("fay", "As she says", quote=posted["uri"])
     context = [*CONTEXT, {"quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"},
+                          "quoteAuthorization": {"@id": "https://w3id.org/fep/044f#quoteAuthorization", "@type": "@id"},
                           "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest"}]  # fmt: skip
     await world.fedify.put({**quoting, "@context": context})
     request = await world.fedify.send(
@@ -313,8 +314,12 @@ async def test_a_quote_by_fedify_asks_us_and_is_stamped(world):
     stamp = await world.ours.document(_id_of(accept["result"]))
     assert (stamp["type"], stamp["attributedTo"]) == ("QuoteAuthorization", world.alice.uri)
     assert (stamp["interactingObject"], stamp["interactionTarget"]) == (quoting["id"], posted["uri"])
-    told = await eventually(lambda: world.alice.find_notification("quote"))
-    assert told["status"]["uri"] == quoting["id"]
+
+    async def counted() -> bool:
+        return (await again(world.alice, posted))["quotes_count"] == 1
+
+    await world.fedify.create("fay", {**quoting, "quoteAuthorization": stamp["id"]}, [world.alice.uri], context=context)
+    await eventually(counted)
 
 
 async def test_an_account_that_moves_within_fedify_takes_our_follower_along(world):
