@@ -115,7 +115,7 @@ async def _answer(request: Request, params: Params, viewer: AccountId | None, re
     cursor, t = cursor_of(params), translator_of(request)
     entities, database, given = request.app[ENTITIES], request.app[DATABASE], request.app[_GIVEN]
     question = (viewer, request.path_qs, t.lang)
-    state = None if request.can_read_body else database.state_now()
+    state = None if request.body_exists else database.state_now()
     version = (state, request.app[CLOCK].ms() // 1000)
     if state is not None and (again := given.find(question, version)) is not None:
         return answer(again.body, headers={"Link": again.extra.decode()} if again.extra else None)
