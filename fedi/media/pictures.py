@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import struct
 import sys
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Pictures:
             return _read(await self._run(source, use))
 
     async def _run(self, source: IO[bytes], use: Use) -> bytes:
+        os.lseek(source.fileno(), 0, os.SEEK_SET)  # reading ahead has moved it, whatever ``source.tell()`` says
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",

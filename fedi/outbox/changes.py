@@ -157,7 +157,7 @@ class ChangeActs(Acts):
         addressed = await statuses.list_addressed(tx, status.id)
         people = await accounts.find_many(tx, [one.account for one in addressed])
         reblogs = await statuses.mark_deleted(tx, status.id, now_ms)
-        await media.attach(tx, status.id, author.id, [])
+        await media.loosen(tx, status.id, now_ms)
         await mark_gone(tx, status.id, "author")
         for reblog in reblogs or ():
             await mark_gone(tx, reblog, "author")

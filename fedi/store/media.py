@@ -21,6 +21,7 @@ ATTACH = """
 UPDATE media SET status = :status, position = :position
  WHERE id = :id AND account = :account AND (status IS NULL OR status = :status)"""
 DETACH_OTHERS = "UPDATE media SET status = NULL, position = 0 WHERE status = :status AND id NOT IN INTS(:kept)"
+LOOSEN = "UPDATE media SET status = NULL, position = 0, created_at = :now_ms WHERE status = :status"
 DESCRIBE = """
 UPDATE media SET description = :description, focus_x = :focus_x, focus_y = :focus_y WHERE id = :id"""
 LIST_LOOSE = f"""
@@ -65,6 +66,11 @@ async def attach(tx: Tx, status: StatusId, account: AccountId, ids: Sequence[Med
         for position, id_ in enumerate(ids)
     ]
     return all(attached)
+
+
+async def loosen(tx: Tx, status: StatusId, now_ms: int) -> None:
+    """``status`` is deleted: its files are as if uploaded now, so that a new draft may have them for a while."""
+    await tx.run(LOOSEN, status=status, now_ms=now_ms)
 
 
 async def list_of_statuses(tx: Tx, statuses: Iterable[StatusId]) -> dict[StatusId, tuple[Media, ...]]:

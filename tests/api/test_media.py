@@ -196,6 +196,16 @@ async def test_a_large_upload_is_drawn_by_a_job_and_tells_so(house: House, alice
     assert (await alice.get(path)).json == done.json
 
 
+async def test_a_file_too_large_for_memory_is_read_from_its_beginning(house: House, alice: App):
+    noise = Image.frombytes("RGB", (1300, 1300), os.urandom(1300 * 1300 * 3))
+    out = io.BytesIO()
+    noise.save(out, "PNG")
+    assert len(out.getvalue()) > uploads.AT_ONCE_BYTES
+    reply = await alice.send_file("/api/v1/media", out.getvalue())
+    assert (reply.status, reply.json["meta"]["original"]["size"]) == (200, "1300x1300")
+    assert (await alice.send_file("/api/v2/media", out.getvalue())).status == 202
+
+
 async def test_a_large_upload_that_cannot_be_read_ends_as_failed(house: House, alice: App, monkeypatch):
     monkeypatch.setattr(uploads, "AT_ONCE_BYTES", 10)
     reply = await alice.send_file("/api/v2/media", b"\xff\xd8\xff" + b"x" * 1000)
@@ -257,6 +267,21 @@ async def test_uploads_that_reach_no_post_are_swept_away(house: House, alice: Ap
         house.clock.advance(hours=hours)
         await house.app[keys.UPLOADS].sweep()
         assert len([path for path in house.config.media_dir.rglob("*") if path.is_file()]) == left
+
+
+async def test_a_deleted_post_leaves_its_pictures_to_a_new_draft_for_a_day(house: House, alice: App):
+    one = (await alice.send_file("/api/v1/media", picture())).json
+    post = (await alice.post("/api/v1/statuses", status="", media_ids=[one["id"]])).json
+    house.clock.advance(days=30)
+    await alice.delete(f"/api/v1/statuses/{post['id']}")
+    house.clock.advance(hours=2)
+    await house.app[keys.UPLOADS].sweep()
+    again = (await alice.post("/api/v1/statuses", status="", media_ids=[one["id"]])).json
+    assert again["media_attachments"][0]["url"] == one["url"]
+    await alice.delete(f"/api/v1/statuses/{again['id']}")
+    house.clock.advance(hours=25)
+    await house.app[keys.UPLOADS].sweep()
+    assert (await house.anybody.ask("GET", one["url"].removeprefix(house.config.origin))).status == 404
 
 
 def test_a_name_is_removed_only_if_it_is_ours(tmp_path: Path):
