@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from fedi.store import statuses
 from tests.support import shapes
 
 
@@ -384,3 +385,27 @@ async def test_a_hidden_status_tells_why_instead_of_vanishing(api):
     assert missing.status == 404
     api.clock.advance(days=31)
     assert (await ann.get(f"/api/v1/statuses/{status}"))["account"]["acct"] == "far@far.example"
+
+
+async def test_a_conversation_and_ones_bookmarks_say_what_is_hidden_in_them(api):
+    ann = await api.person("ann")
+    far, kind = await api.stranger("far"), await api.stranger("kind")
+    root = await ann.post("/api/v1/statuses", status="root")
+
+    async def parent(tx):
+        return await statuses.find_status(tx, int(root["id"]))
+
+    found = await api.db.read(parent)
+    hidden = [await api.remote_post(far, reply_to=found) for _ in range(2)]
+    shown = await api.remote_post(kind, reply_to=found)
+    for status in (*hidden, shown):
+        await ann.post(f"/api/v1/statuses/{status}/bookmark")
+    decision = await api.suspend(far.uri)
+    replies = (await ann.get(f"/api/v1/statuses/{root['id']}/context"))["descendants"]
+    assert [status["id"] for status in replies] == [str(hidden[0]), str(shown)]
+    bookmarks = await ann.get("/api/v1/bookmarks")
+    assert [status["id"] for status in bookmarks] == [str(shown), str(hidden[1])]
+    for notice in (replies[0], bookmarks[1]):
+        shapes.status(notice, viewer=True)
+        assert notice["content"].startswith("<p>2 posts are hidden here")
+        assert decision in notice["content"]

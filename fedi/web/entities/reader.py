@@ -15,6 +15,7 @@ from fedi.feeds.page import Page
 from fedi.i18n import Translator
 from fedi.ids import AccountId, StatusId
 from fedi.ledger.decisions import Decision, Decisions, find_decision
+from fedi.ledger.pages import Entry
 from fedi.model.accounts import Account
 from fedi.model.notifications import Notification
 from fedi.model.polls import Poll
@@ -91,6 +92,13 @@ class Entities:
         if hidden.first is not None:
             bodies.insert(at or 0, await self._notice(tx, hidden, viewer, t))
         return bodies
+
+    async def listing(
+        self, tx: Tx, ids: Iterable[StatusId], viewer: AccountId | None, t: Translator, *, own_filters: bool = True
+    ) -> list[bytes]:
+        """As :meth:`timeline`, for a list of statuses that is no range of slots, in its order."""
+        page = Page(entries=[Entry(status, "", 0, "shown") for status in ids], older=None, newer=None)
+        return await self.timeline(tx, page, viewer, t, own_filters=own_filters)
 
     async def statuses(
         self, tx: Tx, ids: Collection[StatusId], viewer: AccountId | None, *, own_filters: bool = False

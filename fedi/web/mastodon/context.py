@@ -14,6 +14,7 @@ from fedi.store.threads import Completeness
 from fedi.web.callers import find_caller
 from fedi.web.entities.others import render_context
 from fedi.web.keys import CLOCK, DATABASE, ENTITIES
+from fedi.web.locale import translator_of
 from fedi.web.mastodon.answers import answer, status_id
 from fedi.web.mastodon.statuses import seen_status
 
@@ -54,12 +55,11 @@ async def _read(request: Request, tx: Tx, status: StatusId, viewer: AccountId | 
     bounds = FOR_ANYBODY if viewer is None else FOR_PEOPLE
     above = await statuses.list_ancestors(tx, row.id, limit=bounds.ancestors)
     below = await statuses.list_descendants(tx, row.id, limit=bounds.descendants, depth=bounds.depth)
-    entities = request.app[ENTITIES]
-    shown = await entities.statuses(tx, [one.id for one in (*above, *below)], viewer, own_filters=viewer is not None)
+    entities, t = request.app[ENTITIES], translator_of(request)
     fetch = await threads.find_completeness(tx, row.thread)
     body = render_context(
-        [shown[one.id] for one in above if one.id in shown],
-        [shown[one.id] for one in below if one.id in shown],
+        await entities.listing(tx, [one.id for one in above], viewer, t),
+        await entities.listing(tx, [one.id for one in below], viewer, t),
         fedi=await _completeness(tx, row, fetch),
     )
     return _Read(row, body, fetch, is_remote=any(not one.local for one in (row, *above, *below)))

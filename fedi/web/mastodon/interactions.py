@@ -14,6 +14,7 @@ from fedi.store.database import Tx
 from fedi.store.paging import Window
 from fedi.web.callers import find_caller, require
 from fedi.web.keys import CLOCK, DATABASE, ENTITIES, OUTBOX
+from fedi.web.locale import translator_of
 from fedi.web.mastodon.answers import (
     ACCOUNTS,
     MOST_ACCOUNTS,
@@ -200,12 +201,11 @@ def _mine(list_mine: ListMine, scope: str) -> Handler:
     async def handler(request: Request) -> Response:
         caller = await require(request, scope)
         window = window_of(await read_params(request), STATUSES, MOST_STATUSES)
-        entities = request.app[ENTITIES]
+        entities, t = request.app[ENTITIES], translator_of(request)
 
         async def unit(tx: Tx) -> tuple[Cut, list[bytes]]:
             page = cut(await list_mine(tx, caller.account_id, one_more(window)), window)
-            shown = await entities.statuses(tx, _ids(page.rows), caller.account_id)
-            return page, list(shown.values())
+            return page, await entities.listing(tx, _ids(page.rows), caller.account_id, t, own_filters=False)
 
         page, bodies = await request.app[DATABASE].read(unit)
         return answer_page(request, page, bodies)
@@ -216,14 +216,13 @@ def _mine(list_mine: ListMine, scope: str) -> Handler:
 async def quotes(request: Request) -> Response:
     caller = await require(request, "read:statuses")
     window = window_of(await read_params(request), STATUSES, MOST_STATUSES)
-    status, entities = status_id(request), request.app[ENTITIES]
+    status, entities, t = status_id(request), request.app[ENTITIES], translator_of(request)
 
     async def unit(tx: Tx) -> tuple[Cut, list[bytes]]:
         row = await seen_status(tx, status, caller.account_id)
         found = await statuses.list_quotes(tx, row.id, one_more(window))
         page = cut([(quote.id, quote) for quote in found], window)
-        shown = await entities.statuses(tx, _ids(page.rows), caller.account_id, own_filters=True)
-        return page, list(shown.values())
+        return page, await entities.listing(tx, _ids(page.rows), caller.account_id, t)
 
     page, bodies = await request.app[DATABASE].read(unit)
     return answer_list(request, bodies, older=page.older, newer=page.newer)

@@ -14,6 +14,7 @@ from fedi.store.database import Tx
 from fedi.web.callers import find_caller
 from fedi.web.entities.others import render_search, tag_value
 from fedi.web.keys import DATABASE, ENTITIES, URIS
+from fedi.web.locale import translator_of
 from fedi.web.lookups import LOOKUP, Found
 from fedi.web.mastodon.answers import answer, limit_of
 from fedi.web.params import Params, read_params
@@ -53,19 +54,18 @@ async def find(request: Request) -> Response:
             found = await request.app[LOOKUP].find_by_url(query.text)
     elif query.resolve and "accounts" in query.kinds and (handle := handle_of(query.text, uris)) and handle[1]:
         await _resolve_handle(request, *handle)
-    entities = request.app[ENTITIES]
+    entities, t = request.app[ENTITIES], translator_of(request)
 
     async def unit(tx: Tx) -> bytes:
         people = await _accounts(tx, query, found, viewer) if "accounts" in query.kinds else []
         posts = [found.status] if found.status is not None and "statuses" in query.kinds else []
-        shown = await entities.statuses(tx, posts, viewer)
         tags = []
         if "hashtags" in query.kinds and not query.is_url and query.text and "@" not in query.text:
             prefix = tag_surface(query.text.removeprefix("#"))
             tags = await search.list_tags(tx, prefix, limit=query.limit, offset=query.offset)
         return render_search(
             accounts=await entities.render_accounts(tx, people),
-            statuses=list(shown.values()),
+            statuses=await entities.listing(tx, posts, viewer, t, own_filters=False),
             hashtags=[tag_value(tag.name, uris, following=None if viewer is None else False) for tag in tags],
         )
 
