@@ -164,7 +164,6 @@ class MediaConfig(Section, frozen=True):
     folder: str = "media"
     max_image_size: ByteSize = ByteSize(16 * 10**6)
     max_image_pixels: int = 33_177_600
-    max_video_size: ByteSize = ByteSize(99 * 10**6)
     max_description_characters: int = 1500
     max_remote_size: ByteSize = ByteSize(40 * 10**6)
     remote_cache_max: ByteSize = ByteSize(10 * 10**9)
