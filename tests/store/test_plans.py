@@ -10,7 +10,7 @@ from fedi.store.dialect import for_sqlite
 from fedi.store.paging import Paged
 
 MODULES = [
-    "accounts", "emojis", "interactions", "keys", "lists", "markers", "media", "notifications", "polls", "relations",
+    "accounts", "details", "emojis", "interactions", "keys", "lists", "markers", "media", "notifications", "polls", "relations",
     "reports", "statuses", "users",
 ]  # fmt: skip
 
