@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fedi.config import ByteSize, MediaConfig
 from fedi.ids import MediaId
@@ -166,6 +166,51 @@ async def test_sizes_are_bounded_by_the_settings(sqlite_db, clock, tmp_path):
         noise.save(out, "PNG")
         assert (await alice.send_file("/api/v1/media", out.getvalue())).status == 422
         assert (await alice.send_file("/api/v1/media", b"\xff" * 2_000_000)).status == 413
+
+
+def _drawn(mode: str, kind: str, **save) -> bytes:
+    image = Image.linear_gradient("L").resize((60, 40))
+    if mode == "I;16":
+        image = Image.frombytes("I;16", (60, 40), bytes(range(240)) * 20)
+    elif mode == "P":
+        image = image.convert("P")
+        save |= {"transparency": 3}
+    else:
+        image = image.convert(mode)
+        if mode.endswith("A"):
+            image.putalpha(100)
+    out = io.BytesIO()
+    image.save(out, kind, **save)
+    return out.getvalue()
+
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "served"),
+    [
+        (_drawn("CMYK", "JPEG"), "image/jpeg"),
+        (_drawn("L", "JPEG", icc_profile=b"not a profile"), "image/jpeg"),
+        (_drawn("RGB", "JPEG", icc_profile=PROFILE), "image/jpeg"),
+        (_drawn("I;16", "PNG"), "image/png"),
+        (_drawn("1", "PNG"), "image/png"),
+        (_drawn("P", "PNG"), "image/png"),
+        (_drawn("LA", "PNG"), "image/png"),
+        (_drawn("P", "GIF"), "image/png"),
+        (_drawn("RGBA", "WEBP"), "image/webp"),
+        (_drawn("RGB", "AVIF"), "image/jpeg"),
+        (_drawn("RGBA", "AVIF"), "image/webp"),
+    ],
+    ids=["cmyk", "bad profile", "profile", "16 bits", "1 bit", "palette", "grey alpha", "gif", "webp", "avif", "avif a"],
+)  # fmt: skip
+async def test_every_kind_of_picture_is_served_as_one_that_others_can_read(house: House, alice: App, data, served):
+    reply = await alice.send_file("/api/v1/media", data)
+    assert reply.status == 200, reply.body
+    file = await house.anybody.ask("GET", reply.json["url"].removeprefix(house.config.origin))
+    assert file.headers["Content-Type"] == served
+    assert Image.open(io.BytesIO(file.body)).size == (60, 40)
+    assert b"ICC_PROFILE" not in file.body
 
 
 async def test_an_animation_stays_one(house: House, alice: App):
