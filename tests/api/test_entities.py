@@ -1,5 +1,6 @@
 """Entities as apps decode them: every required key, nothing null that may not be, no word outside the closed sets."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -249,3 +250,20 @@ def test_the_cache_is_bounded_by_bytes_and_forgets_what_was_not_asked_for():
     cache.put(0, Rendered(2, b"y" * 100))
     assert cache.find(0, 2) == Rendered(2, b"y" * 100)
     assert cache.size_bytes <= 1000
+
+
+def test_the_cache_serves_two_threads_at_once():
+    cache: ByteCache[int] = ByteCache(max_bytes=5_000)
+
+    def work(seed: int) -> None:
+        for n in range(20_000):
+            key = (n * seed) % 37
+            found = cache.find(key, 1)
+            assert found is None or found.body == b"%d" % key
+            cache.put(key, Rendered(1, b"%d" % key))
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work, seed) for seed in (5, 7)]:
+            done.result()
+    assert cache.size_bytes == sum(len(b"%d" % key) + 200 for key in range(37) if cache.find(key, 1))
+    assert cache.size_bytes <= 5_000
