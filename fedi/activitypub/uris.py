@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
-from fedi.activitypub.urls import host as host_of
+from fedi.activitypub.urls import is_same_server
 from fedi.errors import PeerFault
 from fedi.ids import StatusId, Uri
 
@@ -208,7 +208,7 @@ class LocalUris:
     def is_on_our_host(self, uri: str) -> bool:
         """Whether the URI's folded host is ours, however it is spelled: no stranger may claim such an id."""
         try:
-            return host_of(uri) == host_of(self.origin)
+            return is_same_server(uri, self.origin)
         except PeerFault:
             return False
 

@@ -133,6 +133,13 @@ def same_origin(one: str, other: str) -> bool:
     return parse_url(one).origin == parse_url(other).origin
 
 
+def is_same_server(url: str, own: str) -> bool:
+    """Whether ``url`` is on the host of ``own``, whatever its scheme and port. On loopback the port counts too: test
+    instances share a name. Raises :class:`PeerFault` ``bad-url``."""
+    one, other = parse_url(url), parse_url(own)
+    return one.host == other.host and (one.port == other.port or not is_loopback_host(other.host))
+
+
 def wire_url(text: str) -> str:
     """The ASCII form to request and to sign: host folded, no fragment, escapes exactly as written."""
     url = parse_url(text)

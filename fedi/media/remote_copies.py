@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from fedi.activitypub.urls import host as host_of
+from fedi.activitypub.urls import is_same_server
 from fedi.clock import Clock
 from fedi.config import MediaConfig
 from fedi.errors import ClientFault, PeerFault, Unreachable
@@ -111,7 +111,7 @@ class RemoteCopies:
 
     def _is_ours(self, url: str) -> bool:
         try:
-            return host_of(url) == host_of(f"https://{self._own_host}/")
+            return is_same_server(url, f"https://{self._own_host}/")
         except PeerFault:
             return True  # nothing that could be asked
 

@@ -117,6 +117,13 @@ def test_our_host_is_known_in_every_spelling(uri):
     assert not URIS.is_on_our_host("nonsense")
 
 
+def test_on_loopback_the_port_tells_test_instances_apart():
+    uris = LocalUris.at("http://localhost:8080")
+    assert uris.is_on_our_host("http://localhost:8080/users/lena")
+    assert uris.is_on_our_host("https://LOCALHOST.:8080/users/lena")
+    assert not uris.is_on_our_host("http://localhost:8081/users/lena")
+
+
 def test_a_test_instance_and_a_separate_handle_domain():
     local = LocalUris.at("http://a.localhost:3000")
     assert local.host == "a.localhost:3000"

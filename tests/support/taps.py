@@ -94,6 +94,12 @@ class Tap:
         if status is not None:
             self.passed.append(Passed(received=got, status=status, body=b"", refused=True))
             return web.Response(status=status)
+        try:
+            return await self._forward(got)
+        except aiohttp.ClientConnectionError:
+            return web.Response(status=502)
+
+    async def _forward(self, got: Received) -> web.Response:
         assert self._session is not None
         headers = [(name, value) for name, value in got.headers if name.lower() not in _OWN]
         headers += [(name, value) for name, value in got.headers if name.lower() == "date"]  # it is signed
@@ -101,7 +107,7 @@ class Tap:
             got.method,
             URL(self._server + got.path, encoded=True),
             headers=headers,
-            data=self.change_body(got.body) if request.can_read_body else None,
+            data=self.change_body(got.body) or None,
             allow_redirects=False,
         ) as answer:
             body = await answer.read()
