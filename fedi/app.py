@@ -50,7 +50,7 @@ from fedi.policies.registry import load_policies
 from fedi.remote.client import RemoteClient
 from fedi.remote.keys import KeyRing, StoredKey
 from fedi.remote.resolve import Resolver
-from fedi.store import accounts, keys, statuses
+from fedi.store import accounts, jobs, keys, statuses
 from fedi.store.database import Database, Tx, open_database
 from fedi.streaming.hub import Hub
 from fedi.web import documents, federation, health, media, middleware, oauth
@@ -121,6 +121,9 @@ class Instance:
         """Jobs run and figures are served while the context lasts; leases go back at its end."""
         metrics = await self.metrics.serve(self.config.metrics)
         await self.maintenance.start()
+        if self.database.engine == "sqlite":
+            # Nobody else holds the file: leases that stand are those of a process that was killed.
+            await self.database.write("take leases back", lambda tx: jobs.release_expired(tx, now_ms=2**62))
         self.runner.start()
         try:
             yield
