@@ -121,6 +121,7 @@ class Instance:
         """Jobs run and figures are served while the context lasts; leases go back at its end."""
         metrics = await self.metrics.serve(self.config.metrics)
         await self.maintenance.start()
+        await self.outbox.set_relays(self.config.federation.relays)
         if self.database.engine == "sqlite":
             # Nobody else holds the file: leases that stand are those of a process that was killed.
             await self.database.write("take leases back", lambda tx: jobs.release_expired(tx, now_ms=2**62))
@@ -150,17 +151,21 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         actor = await enrol_instance(database, uris=uris, ids=ids, clock=clock)
         decisions = Decisions(database)
         await decisions.load(clock.ms())
-        remote = await stack.enter_async_context(
-            RemoteClient(
-                public_host=config.public_host, version=VERSION, allow_loopback=config.instance.http, rules=rules
-            )
-        )
+        remote = await stack.enter_async_context(_client(config, rules))
+        # Slow inboxes keep their connections; fetching must not wait behind them.
+        postman = await stack.enter_async_context(_client(config, rules, connections=1000))
         rdf = RdfWorker()
         stack.callback(rdf.close)
         passwords = Passwords()
         stack.callback(passwords.close)
         resolver, keyring = _identities(
-            database=database, clock=clock, remote=remote, rules=rules, decisions=decisions, actor=actor
+            database=database,
+            clock=clock,
+            remote=remote,
+            rules=rules,
+            decisions=decisions,
+            actor=actor,
+            max_fetches=config.federation.fetches_per_activity,
         )
         files = Files(config.media_dir)
         hub = Hub()
@@ -193,10 +198,11 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         deliverer = Deliverer(
             db=database,
             clock=clock,
-            client=remote,
+            client=postman,
             keys=keyring,
             sealer=Sealer(db=database, clock=clock, keys=keyring, worker=rdf),
             uris=uris,
+            observe=metrics.count_delivery,
         )
         stack.push_async_callback(deliverer.close)
         await deliverer.load()
@@ -218,7 +224,6 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         )
         stack.push_async_callback(copies.close)
         parsed = Parsed()
-        runner = JobRunner(db=database, clock=clock)
         pipeline = Pipeline(
             units=units,
             rules=rules,
@@ -229,13 +234,6 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             republish=partial(_republish, outbox),
         )
         threads, refresher = Threads(units), Refresher(units)
-        runner.join("inbox", pipeline.handle)
-        runner.join("fetch_status", threads.fetch_status)
-        runner.join("fetch_thread", threads.fetch_thread)
-        runner.join("refresh_actor", refresher.refresh_actor)
-        runner.join("deliver", deliverer.handle)
-        runner.join("fan_out", deliverer.fan_out)
-        runner.join("media", uploads.handle_job)
         upkeep = Upkeep(tools)
         maintenance = Maintenance(
             db=database,
@@ -243,7 +241,20 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             tasks=upkeep.tasks(),
             chores={**upkeep.chores(), "sweep-media": Every(period_ms=HOUR_MS, run=uploads.sweep)},
         )
-        runner.join("maintenance", maintenance.handle)
+        runner = JobRunner(
+            db=database,
+            clock=clock,
+            handlers={
+                "inbox": pipeline.handle,
+                "fetch_status": threads.fetch_status,
+                "fetch_thread": threads.fetch_thread,
+                "refresh_actor": refresher.refresh_actor,
+                "deliver": deliverer.handle,
+                "fan_out": deliverer.fan_out,
+                "media": uploads.handle_job,
+                "maintenance": maintenance.handle,
+            },
+        )
         inbox = Inbox(
             db=database,
             clock=clock,
@@ -290,6 +301,16 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         yield instance
 
 
+def _client(config: Config, rules: UrlRules, *, connections: int = 200) -> RemoteClient:
+    return RemoteClient(
+        public_host=config.public_host,
+        version=VERSION,
+        allow_loopback=config.instance.http,
+        rules=rules,
+        connections=connections,
+    )
+
+
 def _rates(config: Config, clock: Clock, rate: Rate, burst: int | None = None) -> Rates:
     return Rates(clock=clock, count=rate.count, per_s=rate.per_s, burst=burst or rate.count, lifted=config.rates_lifted)
 
@@ -302,7 +323,14 @@ async def _republish(outbox: Outbox, tx: Tx, status: StatusId, now_ms: int) -> N
 
 
 def _identities(
-    *, database: Database, clock: Clock, remote: RemoteClient, rules: UrlRules, decisions: Decisions, actor: Account
+    *,
+    database: Database,
+    clock: Clock,
+    remote: RemoteClient,
+    rules: UrlRules,
+    decisions: Decisions,
+    actor: Account,
+    max_fetches: int,
 ) -> tuple[Resolver, KeyRing]:
     """Who others are, and who we are to them: they need each other, and the store below them."""
 
@@ -324,7 +352,9 @@ def _identities(
     async def list_own(account: AccountId) -> list[ActorKey]:
         return await database.read(lambda tx: keys.own_keys(tx, account))
 
-    resolver = Resolver(client=remote, rules=rules, clock=clock, may_ask=may_ask, instance_key=instance_key)
+    resolver = Resolver(
+        client=remote, rules=rules, clock=clock, may_ask=may_ask, instance_key=instance_key, max_fetches=max_fetches
+    )
     keyring = KeyRing(resolver=resolver, rules=rules, clock=clock, find_stored=find_stored, list_own=list_own)
     return resolver, keyring
 

@@ -65,19 +65,21 @@ class Resolver:
         clock: Clock,
         may_ask: Callable[[str], None],
         instance_key: Callable[[], Awaitable[SigningKey]],
+        max_fetches: int = MAX_FETCHES,
     ) -> None:
         self._client = client
         self._rules = rules
         self._clock = clock
         self._may_ask = may_ask
         self._instance_key = instance_key
+        self._max_fetches = max_fetches
         self._schemes: OrderedDict[str, _HostScheme] = OrderedDict()
         self._left: list[int] | None = None
 
-    def with_budget(self, fetches: int = MAX_FETCHES) -> Self:
+    def with_budget(self, fetches: int | None = None) -> Self:
         """The same, for the work of one activity: further requests are :class:`PeerFault` ``too-many-fetches``."""
         limited = copy.copy(self)
-        limited._left = [fetches]  # noqa: SLF001 - a copy of ourselves
+        limited._left = [self._max_fetches if fetches is None else fetches]  # noqa: SLF001 - a copy of ourselves
         return limited
 
     # Documents ----------------------------------------------------------------------------------------------
