@@ -28,6 +28,7 @@ MAX_MENTIONS = 100
 MAX_TAGS = 40
 
 _SHORTCODE = re.compile(r"(?<![\w:]):([A-Za-z0-9_]{2,64}):(?![\w:])")
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -67,7 +68,7 @@ def check_form(draft: Draft | EditDraft, posts: PostsConfig) -> None:
 
 
 def _check_characters(text: str) -> None:
-    if "\x00" in text or any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+    if _FORBIDDEN.search(text):
         raise ClientFault("bad-text", "The text contains characters that are not allowed.")
 
 

@@ -41,6 +41,7 @@ from fedi.web.entities.statuses import (
 HEAD_BYTES = 16 * 1024 * 1024
 WHOLE_BYTES = 24 * 1024 * 1024
 ACCOUNT_BYTES = 8 * 1024 * 1024
+MOST_APPLICATIONS = 1000
 
 
 WholeKey = tuple[StatusId, int, bool, bool]  # id, flags, whether anybody reads, whether the author does
@@ -58,6 +59,7 @@ class Entities:
         self._heads: ByteCache[StatusId] = ByteCache(HEAD_BYTES)
         self._whole: ByteCache[WholeKey] = ByteCache(WHOLE_BYTES)
         self._accounts: ByteCache[AccountId] = ByteCache(ACCOUNT_BYTES)
+        self._applications: dict[int, dict[str, Any]] = {}
 
     # Statuses -------------------------------------------------------------------------------------------------
 
@@ -161,21 +163,30 @@ class Entities:
             return
         rows = await statuses.find_many(tx, missing)
         attached = await media.list_of_statuses(tx, [row.id for row in rows.values() if row.has_media])
-        apps: dict[int, dict[str, Any] | None] = {}
         for row in rows.values():
-            if row.application is not None and row.application not in apps:
-                app = await oauth.find_app_by_id(tx, row.application)
-                apps[row.application] = None if app is None else {"name": app.name, "website": app.website}
+            application = None if row.application is None else await self._application(tx, row.application)
             body = render_status_head(
                 row,
                 attached.get(row.id, ()),
                 urls=self.urls,
                 uris=self._uris,
-                application=None if row.application is None else apps[row.application],
+                application=application,
             )
             emojis = encode(emoji_values(row.emojis, self.urls)) if row.poll and row.emojis else b"[]"
             heads[row.id] = Rendered(row.version, body, emojis)
             self._heads.put(row.id, heads[row.id])
+
+    async def _application(self, tx: Tx, number: int) -> dict[str, Any] | None:
+        """What an app is called never changes: it registers again instead."""
+        known = self._applications.get(number)
+        if known is None:
+            app = await oauth.find_app_by_id(tx, number)
+            if app is None:
+                return None
+            if len(self._applications) >= MOST_APPLICATIONS:
+                self._applications.clear()
+            known = self._applications[number] = {"name": app.name, "website": app.website}
+        return known
 
     async def _notice(self, tx: Tx, hidden: Hidden, viewer: AccountId | None, t: Translator) -> bytes:
         named = {id_: await find_decision(tx, id_) for id_ in hidden.counts}
