@@ -21,7 +21,7 @@ MAX_LINKS = 100
 # The attributes of one <Link> of an XRD, in any order; no XML parser sees foreign documents.
 _XRD_LINK = re.compile(r"<(?:\w+:)?Link\b([^<>]{0,2048})>")
 _XRD_ATTRIBUTE = re.compile(r"""\b(rel|template)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_ACCT = re.compile(r"(?:acct:)?@?(?P<user>[^@\s/:?#]{1,2048})@(?P<domain>[^@\s/?#]{1,260})")
+_ACCT = re.compile(r"(?:acct:)?@?(?P<user>[^@\s/?#]{1,2048})@(?P<domain>[^@\s/?#]{1,260})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

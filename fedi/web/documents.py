@@ -125,7 +125,7 @@ async def get_actor(request: Request) -> Response:
     name = request.match_info["name"]
     uris, now_ms = request.app[URIS], request.app[CLOCK].ms()
     if not wants_activity(request):
-        return redirect(uris.profile_page(name))
+        raise redirect(uris.profile_page(name))
     if request.app[CONFIG].federation.authorized_fetch:
         return await _guarded_actor(request, name)
     _inbox(request).refuse_reader(_signed(request))
@@ -195,7 +195,7 @@ async def get_status(request: Request) -> Response:
     name, number = request.match_info["name"], StatusId(int(request.match_info["id"]))
     uris, now_ms = request.app[URIS], request.app[CLOCK].ms()
     if not wants_activity(request):
-        return redirect(uris.status_page(name, number))
+        raise redirect(uris.status_page(name, number))
     status, author = await _readable(request, name, number)
     if status.deleted_at is not None:
         return gone(status.uri)
