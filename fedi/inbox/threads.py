@@ -40,7 +40,7 @@ class _Walk:
     missing: Counter[str] = field(default_factory=Counter)
     waiting: deque[str] = field(default_factory=deque)
     pages: int = 0
-    total: int | None = None
+    total: int = 0  # of all collections that were read, as they say themselves
     owner_says_all: bool = False
     pause_s: int | None = None
 
@@ -196,12 +196,14 @@ class Threads:
     async def _list(self, uri: str, walk: _Walk, start_ms: int) -> list[str]:
         """Ids of a collection, as far as the caps go."""
         found: list[str] = []
+        told: int | None = None
         async for items, total in self._units.resolver.with_budget(REQUESTS).list_pages(
             uri, max_pages=MAX_PAGES - walk.pages
         ):
             walk.pages += 1
-            if total is not None and walk.owner_says_all is False:
-                walk.total = max(walk.total or 0, total)
+            if told is None and total is not None:
+                told = total
+                walk.total += total
             found += [item_id for item in items if (item_id := id_of(item)) is not None]
             if len(found) >= MAX_REPLIES or self._is_late(start_ms):
                 break
@@ -263,7 +265,7 @@ class Threads:
         async def unit(tx: Tx) -> None:
             known = await threads.count_known(tx, thread)
             unfetched = sum(walk.missing.values())
-            estimate = max(known + unfetched, (walk.total or 0) + 1, known)
+            estimate = known + unfetched if walk.owner_says_all else max(known + unfetched, walk.total + 1)
             await threads.put_completeness(
                 tx,
                 Completeness(
