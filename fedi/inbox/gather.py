@@ -35,7 +35,8 @@ from fedi.inbox.handlers import (
 )
 from fedi.inbox.outcome import Duplicate, Ignored
 from fedi.inbox.world import World
-from fedi.store import accounts, interactions, polls, relations, relays, statuses
+from fedi.model.statuses import Status
+from fedi.store import accounts, deliveries, interactions, polls, relations, relays, statuses
 from fedi.store import inbox as briefs
 from fedi.store.inbox import ActorBrief
 
@@ -321,9 +322,12 @@ async def _follow(world: World, case: Case) -> Decided:
 async def _answer(world: World, case: Case) -> Decided:
     activity = case.activity
     inner = activity.object
-    if isinstance(inner, Activity) and inner.type == "QuoteRequest":
-        return await _quote_answer(world, case, inner)
     uri = activity.object_id
+    if isinstance(inner, Activity) and inner.type == "QuoteRequest":
+        quoting = await statuses.find_by_uri(world.tx, id_of(inner.instrument) or "")
+        return await _quote_answer(world, case, quoting, inner.object_id or "")
+    if uri is not None and (asking := await _find_asking(world, uri)) is not None:
+        return await _quote_answer(world, case, asking, asking.quote_uri or "")
     relay = await relays.find_by_follow(world.tx, uri) if uri is not None else None
     found = await relations.find_follow_by_uri(world.tx, uri) if uri is not None and relay is None else None
     if found is None and isinstance(inner, Activity) and inner.type == "Follow" and relay is None:
@@ -520,10 +524,16 @@ def _check_instrument(world: World, activity: Activity) -> None:
         raise refused("not-the-owner", f"{instrument.id} is attributed to {instrument.attributed_to}")
 
 
-async def _quote_answer(world: World, case: Case, request: Activity) -> Decided:
+async def _find_asking(world: World, request: str) -> Status | None:
+    """Our post for which we sent the QuoteRequest of this id."""
+    sent = await deliveries.find_outgoing(world.tx, request) if world.uris.is_local(request) else None
+    if sent is None or sent.kind != "QuoteRequest" or sent.status is None:
+        return None
+    return await statuses.find_status(world.tx, sent.status)
+
+
+async def _quote_answer(world: World, case: Case, ours: Status | None, quoted_uri: str) -> Decided:
     activity = case.activity
-    ours = await statuses.find_by_uri(world.tx, id_of(request.instrument) or "")
-    quoted_uri = request.object_id or ""
     quoted = await world.find_status(quoted_uri)
     stamp_uri = id_of(activity.result)
     stamp = None

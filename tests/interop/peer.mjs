@@ -55,8 +55,15 @@ async function makeKeys(kinds = ["RSASSA-PKCS1-v1_5", "Ed25519"]) {
   }));
 }
 
+// Keeps all but the documents of others, which Fedify would not read again for five minutes: tests change them.
+class ForgetfulStore extends MemoryKvStore {
+  async set(key, value, options) {
+    if (key[1] !== "remoteDocument") await super.set(key, value, options);
+  }
+}
+
 const federation = createFederation({
-  kv: new MemoryKvStore(),
+  kv: new ForgetfulStore(),
   queue: new InProcessMessageQueue(),
   allowPrivateAddress: true,
   outboxRetryPolicy: ({ attempts }) => attempts < 3 ? Temporal.Duration.from({ milliseconds: 200 }) : null,
