@@ -187,7 +187,7 @@ async def put_post(world: World, put: do.PutPost) -> None:
         now_ms=world.now_ms,
         new_media_id=world.ids.next,
     )
-    if not await statuses.put_status(world.tx, rows.status, rows.addressed):
+    if not await statuses.put_status(world.tx, rows.status, rows.addressed, is_awaited=put.is_awaited):
         return
     if rows.media:
         await media.put_media(world.tx, *rows.media)

@@ -24,6 +24,7 @@ class PutPost:
     parent: StatusBrief | None = None
     addressees: tuple[Addressee, ...] = ()
     quote: Quote | None = None
+    is_awaited: bool = True  # replies to it may have come first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class Case:
     actor: ActorBrief
     n: StatusId | None
     is_last_try: bool = False
+    around: briefs.PostContext | None = None  # of a new post, asked for together with its actor
 
     @property
     def activity(self) -> Activity:
@@ -109,24 +110,24 @@ async def _post_facts(world: World, case: Case, post: Post) -> create.PostFacts:
     if quoted is not None and quoted.of is not None and quoted.state == "accepted":
         whole = await statuses.find_status(tx, quoted.of)
         ours = whole.account if whole is not None and whole.local else None
+    around = case.around or await briefs.find_post_context(tx, case.activity.actor, post.id)
+    assert around is not None
     watchers: list[AccountId] = []
-    is_followed = False
-    if post.in_reply_to is None:
+    if around.watched and post.in_reply_to is None and not _is_hidden(post, actor):
         watchers = await relations.list_local_followers(tx, actor.id, notified=True)
-    else:
-        is_followed = await relations.has_local_followers(tx, actor.id)
     return create.PostFacts(
         post=post,
         actor=actor,
         n=case.n,
-        is_stored=await statuses.find_id_by_uri(tx, post.id) is not None,
-        is_deleted=await world.is_deleted(post.id, case.activity.actor),
+        is_stored=around.stored is not None,
+        is_deleted=around.deleted_by == case.activity.actor,
         parent=await world.find_parent(post),
         addressees=await world.addressees(post, actor),
         quote=quoted,
         quoted=ours,
-        watchers=tuple(watchers) if not _is_hidden(post, actor) else (),
-        is_followed=is_followed,
+        watchers=tuple(watchers),
+        is_followed=bool(around.followed),
+        is_awaited=bool(around.awaited),
         is_forwardable="signature" in case.activity.raw or "proof" in case.activity.raw,
     )
 

@@ -32,6 +32,7 @@ from fedi.ledger.slots import mark_gone
 from fedi.policies.base import Snapshot, Verdict
 from fedi.policies.host import PolicyHost
 from fedi.remote.keys import FoundKey
+from fedi.store import inbox as briefs
 from fedi.store import jobs
 from fedi.store.database import Tx
 from fedi.store.jobs import Job
@@ -135,14 +136,20 @@ class Pipeline:
     async def _decide_and_apply(
         self, world: World, item: Incoming, *, n: int | None, is_last_try: bool
     ) -> Outcome | None:
-        actor = await world.find_actor(item.activity.actor)
+        post = item.activity.object
+        around = None
+        if n is not None and isinstance(post, Post):
+            around = await briefs.find_post_context(world.tx, item.activity.actor, post.id)
+            actor = around.actor if around is not None else None
+        else:
+            actor = await world.find_actor(item.activity.actor)
         if actor is None:
             raise PeerFault("unknown-actor", internal=item.activity.actor)
         refusal = world.decisions.refusal_of(item.activity.actor, world.now_ms)
         if refusal is not None:  # decided between the answer and the work
             return Rejected(decision=refusal.id)
         self._judge(item.activity, world.now_ms)
-        decided = await decide(world, Case(item=item, actor=actor, n=n, is_last_try=is_last_try))  # type: ignore[arg-type]
+        decided = await decide(world, Case(item=item, actor=actor, n=n, is_last_try=is_last_try, around=around))  # type: ignore[arg-type]
         return await self._apply(world, item, decided)
 
     async def _apply(self, world: World, item: Incoming, decided: Decided) -> Outcome | None:

@@ -147,10 +147,12 @@ ON CONFLICT (account, thread) DO NOTHING"""
 _DISTRIBUTED = ("public", "unlisted")
 
 
-async def put_status(tx: Tx, status: Status, addressed: Sequence[Addressed] = ()) -> bool:
+async def put_status(
+    tx: Tx, status: Status, addressed: Sequence[Addressed] = (), *, is_awaited: bool = True
+) -> bool:
     """Inserts, and counts it with its author, its parent, what it boosts and what it quotes.
 
-    Replies that came before it find their parent. False, and nothing changed, when its URI is there already, or another
+    Replies that came before it find their parent (``is_awaited=False``: there are none). False, and nothing changed, when its URI is there already, or another
     boost of the same status by the same account.
     """
     if await tx.run(PUT_STATUS, **STATUS.values(status)) == 0:
@@ -158,7 +160,7 @@ async def put_status(tx: Tx, status: Status, addressed: Sequence[Addressed] = ()
     if addressed:
         await tx.many(PUT_ADDRESSED, _addressed_rows(status.id, addressed))
     await _count(tx, status, +1)
-    if not status.local and not status.is_reblog:
+    if is_awaited and not status.local and not status.is_reblog:
         await link_orphans(tx, status)
     return True
 

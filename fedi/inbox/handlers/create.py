@@ -38,6 +38,7 @@ class PostFacts:
     quoted: AccountId | None = None
     watchers: tuple[AccountId, ...] = ()
     is_followed: bool = False
+    is_awaited: bool = True
     is_forwardable: bool = False  # carries a signature of its own
 
 
@@ -59,7 +60,13 @@ def decide_post(facts: PostFacts) -> Decided:
         return (WithdrawPlace(n=facts.n),)
     post = facts.post
     put = PutPost(
-        post=post, n=facts.n, author=facts.actor, parent=facts.parent, addressees=facts.addressees, quote=facts.quote
+        post=post,
+        n=facts.n,
+        author=facts.actor,
+        parent=facts.parent,
+        addressees=facts.addressees,
+        quote=facts.quote,
+        is_awaited=facts.is_awaited,
     )
     return (put, *_notifications(facts, facts.n), *_errands(facts))
 
