@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fedi.activitypub.contexts import AS2, SECURITY, core_terms, expand_term, is_bundled, restructuring_terms
+from fedi.activitypub.contexts import AS2, IDENTITY, SECURITY, core_terms, expand_term, is_bundled, restructuring_terms
 from fedi.activitypub.keys import PublicKey, SigningKey
 from fedi.activitypub.xsd_dates import find_xsd_date_s, render_xsd_date
 from fedi.errors import PeerFault
@@ -23,7 +23,7 @@ _KEYWORDS = frozenset({"@context", "@id", "@type", "@value", "@language", "@list
 _CONTEXT_KEYWORDS = frozenset({"@language", "@version", "@vocab"})
 _DEFINITION_KEYWORDS = frozenset({"@id", "@type", "@container", "@language", "@prefix"})
 _CONTAINERS = frozenset({"@set", "@list", "@language"})
-_NOT_SIGNED_OPTIONS = frozenset({"type", "id", "signatureValue"})
+_NOT_SIGNED_OPTIONS = frozenset({"@context", "type", "id", "signatureValue"})
 
 
 class Worker(Protocol):
@@ -76,6 +76,8 @@ def _read_options(signature: Any) -> dict[str, str]:
     if not isinstance(signature, dict) or signature.get("type") != "RsaSignature2017":
         raise _refused("other kind of signature")
     for name, value in signature.items():
+        if name == "@context" and value == IDENTITY:
+            continue  # what every signer hashes with, said again
         if not isinstance(value, str) or not (name.isascii() and name.isalpha()) or value.startswith("_:"):
             raise _refused("option is not plain")
     if "creator" not in signature or "signatureValue" not in signature:

@@ -73,11 +73,10 @@ def read_config(ctx: click.Context, overrides: Mapping[str, object] | None = Non
 def ask(ctx: click.Context, operation: str, **arguments: Any) -> Any:
     """Runs an operation where the instance is: in its server, or here when none runs."""
     config = read_config(ctx)
-    if config.database_path is not None:  # on PostgreSQL always here: the database takes care of company
-        try:
-            return asyncio.run(call_server(config.state_dir, operation, arguments))
-        except ConnectionError:
-            pass
+    try:
+        return asyncio.run(call_server(config.state_dir, operation, arguments))  # it keeps decisions and keys in mind
+    except ConnectionError:
+        pass
     from fedi.cli.process import run_operation  # noqa: PLC0415 - the server's imports cost half a second
 
     return asyncio.run(run_operation(config, operation, arguments))

@@ -4,6 +4,7 @@ They run in the server when one is running, else in the command's own process: t
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fedi.activitypub.urls import normal_host
@@ -243,15 +244,12 @@ async def rotate_keys(instance: Instance, *, name: str) -> Any:
     async def unit(tx: Tx) -> Account:
         account = await _local(tx, name)
         await keys.replace_keys(tx, account.id, key_rows(account, pair, instance.clock.ms()))
+        tx.after_commit(partial(instance.keyring.forget_own, account.id))
+        if account.kind != "Application":
+            await instance.outbox.send_profile(tx, account, instance.clock.ms())
         return account
 
-    async def tell(tx: Tx) -> None:
-        await instance.outbox.send_profile(tx, account, instance.clock.ms())
-
     account = await instance.database.write("rotate keys", unit)
-    instance.keyring.forget_own(account.id)
-    if account.kind != "Application":
-        await instance.database.write("tell of new keys", tell)
     return {"account": account.acct, "keys": [account.uri + "#main-key", account.uri + "#ed25519-key"]}
 
 

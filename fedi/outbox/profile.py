@@ -20,6 +20,7 @@ from fedi.outbox.compose import find_emojis, read_words
 from fedi.store import accounts, keys, relations, statuses, users
 from fedi.store.database import Tx
 from fedi.store.paging import Window
+from fedi.streaming.hub import Event
 from fedi.text import count_characters, text_to_html
 
 MAX_NAME_CHARS = 100
@@ -78,6 +79,7 @@ class ProfileActs(ChangeActs):
 
     async def send_profile(self, tx: Tx, account: Account, now_ms: int) -> None:
         """Tells followers' servers how an account is now; also after its keys have changed."""
+        self.publish(tx, Event(kind="actor", author=account.id))
         view = ActorView(account=account, keys=await keys.list_keys(tx, account.id), media_base=self.tools.media_base)
         document = render_update_actor(
             uri=self.new_uri(account), actor=render_actor(view, self.uris), followers=account.followers_uri or ""
@@ -123,6 +125,7 @@ class ProfileActs(ChangeActs):
         body = finish(document, for_signature=True)
         await self.send(tx, document, body=body, by=author, to=to, now_ms=now_ms, priority=HIGH, forwardable=True)
         await accounts.mark_gone(tx, account, now_ms)
+        self.publish(tx, Event(kind="actor", author=account))
         await statuses.put_tombstone(tx, author.uri, author.uri, now_ms)
         return author
 

@@ -8,14 +8,14 @@ the row again and checks that its viewer may see it.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
 from fedi.ids import AccountId, StatusId
 
-EventKind = Literal["update", "status.update", "delete", "notification", "filters_changed", "announcement"]
+EventKind = Literal["update", "status.update", "delete", "notification", "filters_changed", "announcement", "actor"]
 QUEUE_LENGTH = 256  # one who reads more slowly than this loses the oldest, and is told
 
 STATUSES = "statuses"  # every new, changed or deleted status; the listener picks what its viewer follows
@@ -29,7 +29,8 @@ def to_account(account: AccountId) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """``status`` and its ``author`` for statuses (of a boost: its own id, by who boosts); ``notification`` and whom it
-    is for (``account``). A deleted status is gone when the event arrives, hence ``author``."""
+    is for (``account``). A deleted status is gone when the event arrives, hence ``author``. ``actor``: the profile or
+    the keys of an account of ours (``author``) are others now."""
 
     kind: EventKind
     status: StatusId | None = None
@@ -101,6 +102,12 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Subscription]] = {}
+        self._reactions: dict[EventKind, list[Callable[[Event], None]]] = {}
+
+    def on(self, kind: EventKind, react: Callable[[Event], None]) -> None:
+        """Calls ``react`` at once for every event of a kind, for as long as the process lives: to forget what is kept
+        of the old state. It must be quick and may not fail."""
+        self._reactions.setdefault(kind, []).append(react)
 
     def subscribe(self, *topics: str) -> Subscription:
         subscription = Subscription(self, topics)
@@ -110,6 +117,8 @@ class Hub:
 
     def publish(self, event: Event) -> None:
         """Never waits. An event that has several topics reaches each listener once."""
+        for react in self._reactions.get(event.kind, ()):
+            react(event)
         if not self._listeners:
             return
         reached: set[Subscription] = set()

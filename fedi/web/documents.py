@@ -30,7 +30,7 @@ from fedi.activitypub.signed_request import SignedRequest
 from fedi.activitypub.urls import host as host_of
 from fedi.activitypub.vocab import PUBLIC
 from fedi.errors import PeerFault
-from fedi.ids import StatusId
+from fedi.ids import AccountId, StatusId
 from fedi.inbox.receive import Inbox
 from fedi.model.accounts import Account
 from fedi.model.statuses import Status
@@ -38,8 +38,9 @@ from fedi.outbox.views import view_of
 from fedi.store import accounts, deliveries, interactions, keys, quotes, relations, statuses, threads, timelines
 from fedi.store.database import Tx
 from fedi.store.paging import Window
+from fedi.streaming.hub import Event
 from fedi.web.errors import wants_activity
-from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, INBOX, URIS
+from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, HUB, INBOX, URIS
 from fedi.web.middleware import limit_of_address
 from fedi.web.redirects import redirect
 
@@ -50,14 +51,20 @@ VARY = "Accept, Signature"
 PAGE = 20
 REPLIES_PAGE = 60
 FOLLOWERS_PAGE = 40
-HOT_MS = 1_000  # how long the bytes of an actor are served without looking; changes are told by Update anyway
+HOT_MS = 1_000  # how long the bytes of an actor are served without looking, where another process may change it
 MAX_HOT = 1_000
-_HOT: web.AppKey[dict[str, tuple[int, bytes]]] = web.AppKey("hot_documents", dict)
+_HOT: web.AppKey[dict[str, tuple[int, AccountId, bytes]]] = web.AppKey("hot_documents", dict)
 
 
 def setup(app: web.Application) -> None:
-    """Gives the application its small cache of hot documents."""
-    app[_HOT] = {}
+    """Gives the application its small cache of hot documents. Needs HUB."""
+    hot = app[_HOT] = {}
+
+    def forget(event: Event) -> None:
+        for name in [name for name, (_, account, _) in hot.items() if account == event.author]:
+            del hot[name]
+
+    app[HUB].on("actor", forget)  # who is told of new keys asks for them in the same second
 
 
 # Answers ----------------------------------------------------------------------------------------------------
@@ -132,14 +139,14 @@ async def get_actor(request: Request) -> Response:
     hot = request.app[_HOT]
     known = hot.get(name)
     if known is not None and known[0] > now_ms:
-        return document(known[1], cache="max-age=180, public")
+        return document(known[2], cache="max-age=180, public")
     view = await _actor_view(request, name)
     if view.account.gone_at is not None:
         return gone(view.account.uri)
     body = render_bytes(with_context(render_actor(view, uris)))
     if len(hot) >= MAX_HOT:
         hot.clear()
-    hot[name] = (now_ms + HOT_MS, body)
+    hot[name] = (now_ms + HOT_MS, view.account.id, body)
     return document(body, cache="max-age=180, public")
 
 

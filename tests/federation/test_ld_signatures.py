@@ -449,7 +449,8 @@ async def test_expiry_counts_to_the_second(worker):
         {"signatureValue": "@"},
         {"signatureValue": 7},
         {"expires": "soon"},
-        {"@context": "https://w3id.org/identity/v1"},
+        {"@context": "https://attacker.example/v1"},
+        {"@context": ["https://w3id.org/identity/v1", {"creator": "_:x"}]},
         {"http://purl.org/dc/terms/creator": "x"},
         {"dc:creator": "x"},
         {"nonce": ["a"]},
@@ -459,6 +460,12 @@ async def test_expiry_counts_to_the_second(worker):
 def test_options_that_are_not_plain_are_refused(change):
     with pytest.raises(PeerFault):
         find_ld_signature({**PLAIN, "signature": {**PLAIN["signature"], **change}})
+
+
+async def test_a_signature_that_names_the_context_it_was_hashed_with_is_the_same_signature(worker):
+    """Fedify writes it out."""
+    named = {**PLAIN["signature"], "@context": "https://w3id.org/identity/v1"}
+    assert await opened({**PLAIN, "signature": named}, worker) == await opened(PLAIN, worker)
 
 
 @pytest.mark.parametrize("missing", ["creator", "signatureValue", "type"])
