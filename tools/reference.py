@@ -37,9 +37,8 @@ _COMMANDS_HEAD = """# Command line
 `fedi` and `python -m fedi` are the same. Apart from `init`, commands need to know the instance: `-c DIR/config.toml`
 before the noun, or the variable `FEDI_CONFIG`.
 
-Commands work beside a running server. On SQLite only the server writes, so the command hands its wish over a socket in
-the folder of the instance, which its owner alone can open; when no server runs, it opens the database itself. On
-PostgreSQL commands always use the database.
+Commands work beside a running server: they hand their wish to it over a socket in the folder of the instance, which its
+owner alone can open. When no server runs there, they open the database themselves.
 
 Exit codes: 0 done; 1 refused or failed, and one line on standard error says why; 2 wrong usage; 3 could not finish.
 Commands with `--json` print one JSON value; without it, lists print one line per row and single things `key: value`.
