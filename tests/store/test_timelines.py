@@ -216,5 +216,5 @@ async def test_hidden_places_do_not_fill_a_page(world):
     hidden = [await world.post(ANN) for _ in range(30)]
     await put_decision(world, URIS[ANN], until=world.clock.ms() // 1000 + 600)
     page = await world.surface("public", 2)
-    assert ids(page) == hidden[::-1] + [shown[2], shown[1]]
+    assert ids(page) == [*hidden[::-1], shown[2], shown[1]]
     assert ids(await world.surface("public", 2, max_id=page.older)) == [shown[0]]
