@@ -64,6 +64,11 @@ def get_context(url: str) -> dict[str, Any]:
     return _load(name)
 
 
+def list_bundled() -> tuple[str, ...]:
+    """One URL of every bundled context."""
+    return (*_FILE_OF, "https://host.example/schemas/litepub-0.1.jsonld")
+
+
 @cache
 def _load(name: str) -> dict[str, Any]:
     text = files(__package__).joinpath("contexts", f"{name}.jsonld").read_text(encoding="utf-8")

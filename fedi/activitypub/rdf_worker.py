@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from fedi.activitypub import contexts
 from fedi.errors import PeerFault
 
 CPU_LIMIT_MS = 250
@@ -179,7 +180,9 @@ def _run(job: dict[str, Any]) -> Any:
 
 
 def _warm_up() -> None:
-    """Import pyld and read the contexts before the clock of the first job runs and the doors are shut."""
+    """Import pyld and read all contexts before the clock of the first job runs and the doors are shut."""
+    for url in contexts.list_bundled():
+        contexts.get_context(url)
     document = {"@context": ["https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"], "id": "urn:a"}
     _run({"op": "hashes", "options": {"creator": "urn:b"}, "document": document})
     _run({"op": "read-again", "document": {**document, "type": "Note", "content": "a"}})

@@ -16,7 +16,7 @@ from pyld import jsonld as pyld
 from rdflib.compare import isomorphic
 
 from fedi.activitypub import contexts, jsonld
-from fedi.activitypub.contexts import UnknownContext, core_terms, get_context, is_bundled, load_document
+from fedi.activitypub.contexts import UnknownContext, core_terms, get_context, is_bundled, list_bundled, load_document
 from fedi.activitypub.keys import generate_rsa, load_signing_key, parse_public_pem
 from fedi.activitypub.ld_signatures import add_ld_signature, check_shape, find_ld_signature, open_ld_signature
 from fedi.activitypub.proofs import add_proof
@@ -497,6 +497,12 @@ async def test_what_we_sign_we_verify(worker, our_key):
     assert read == {**create(), "@context": AS2}
     signed["object"]["content"] = "changed"
     assert await cause_of_refusal(signed, worker, our_key.public(ALICE)) == "signature does not match"
+
+
+@pytest.mark.parametrize("url", list_bundled())
+async def test_the_worker_has_read_every_context_before_it_may_open_no_more_files(url, worker, our_key):
+    signed = await add_ld_signature({**create(), "@context": [AS2, url]}, our_key, NOW_S, worker)
+    assert signed["signature"]["signatureValue"]
 
 
 async def test_a_signature_is_never_put_beside_a_proof(worker, our_key):
