@@ -51,7 +51,8 @@ from fedi.remote.client import RemoteClient
 from fedi.remote.keys import KeyRing, StoredKey
 from fedi.remote.resolve import Resolver
 from fedi.store import accounts, jobs, keys, statuses
-from fedi.store.database import Database, Tx, open_database
+from fedi.store.database import Database, Tx
+from fedi.store.opening import open_database
 from fedi.streaming.hub import Hub
 from fedi.web import documents, federation, health, media, middleware, oauth
 from fedi.web.entities.reader import Entities

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fedi.store.database import Database, open_database
+from fedi.store.database import Database
+from fedi.store.opening import open_database
 from tests.support.clocks import FakeClock
 from tests.support.databases import Postgres, migrated_sqlite
 

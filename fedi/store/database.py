@@ -41,7 +41,6 @@ columns; ``all_as`` and ``one_as`` hand the columns to a maker by position::
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -146,32 +145,3 @@ class Database(Protocol):
     async def close(self) -> None:
         """Waits for the units that were handed in, then lets go of the database."""
         ...
-
-
-async def open_database(
-    where: str | Path, *, migrated: bool = True, durable: bool = True, connections: int = 10
-) -> Database:
-    """Opens ``where`` (a ``postgresql://`` URL, or the path of a SQLite file) and applies the migrations it lacks.
-
-    ``durable=False`` gives up ``synchronous=FULL`` on SQLite, for tests. ``connections`` bounds PostgreSQL's pool.
-    Raises :class:`DatabaseBusy`, :class:`DatabaseUnreachable` and :class:`DatabaseTooNew`.
-    """
-    # Here, because both engines and the migrations are written against this module; asyncpg is an extra.
-    from fedi.store import migrate  # noqa: PLC0415
-
-    db: Database
-    if str(where).startswith(("postgres://", "postgresql://")):
-        from fedi.store import postgres  # noqa: PLC0415
-
-        db = await postgres.open_postgres(str(where), connections=connections)
-    else:
-        from fedi.store import sqlite  # noqa: PLC0415
-
-        db = await sqlite.open_sqlite(Path(str(where).removeprefix("sqlite://")), durable=durable)
-    if migrated:
-        try:
-            await migrate.migrate(db)
-        except BaseException:
-            await db.close()
-            raise
-    return db

@@ -4,8 +4,8 @@ Everything here runs in time linear in its input, and nothing here raises on any
 """
 
 from fedi.text.count import count_characters
-from fedi.text.markup import CleanHtml, clean_content, clean_html, find_links, html_to_text
-from fedi.text.render import MentionLink, render_text, text_to_html
+from fedi.text.markup import CleanHtml, clean_html, find_links, html_to_text
+from fedi.text.render import MentionLink, clean_content, render_text, text_to_html
 from fedi.text.tokens import (
     Hashtag,
     Mention,

@@ -61,13 +61,6 @@ def clean_html(untrusted: str) -> CleanHtml:
     return CleanHtml(_finish(_CLEANER.clean(_bounded(text))).strip())
 
 
-def clean_content(untrusted: str, media_type: str = "text/html") -> CleanHtml:
-    """The content of a post: HTML is cleaned; plain text and Markdown (PeerTube) become paragraphs with links."""
-    from fedi.text.render import text_to_html  # noqa: PLC0415 - the renderer also makes CleanHtml
-
-    return clean_html(untrusted) if media_type == "text/html" else text_to_html(untrusted)
-
-
 def html_to_text(markup: str) -> str:
     """The words alone, paragraphs apart by an empty line. Pictures leave their description behind only where
     :func:`clean_html` has made it a link text."""

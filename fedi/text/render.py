@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fedi.text.markup import CleanHtml
+from fedi.text.markup import CleanHtml, clean_html
 from fedi.text.tokens import Hashtag, Token, WebLink, find_tokens
 
 _SHOWN_CHARS = 30  # of a link; the rest is there but invisible
@@ -80,3 +80,8 @@ def _web_link(url: str) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
+
+
+def clean_content(untrusted: str, media_type: str = "text/html") -> CleanHtml:
+    """The content of a post: HTML is cleaned; plain text and Markdown (PeerTube) become paragraphs with links."""
+    return clean_html(untrusted) if media_type == "text/html" else text_to_html(untrusted)

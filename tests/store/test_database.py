@@ -8,7 +8,8 @@ import pytest
 
 from fedi.errors import NetworkInTransaction
 from fedi.guard import refuse_network
-from fedi.store.database import DatabaseClosed, UniqueViolation, open_database
+from fedi.store.database import DatabaseClosed, UniqueViolation
+from fedi.store.opening import open_database
 
 COUNT = "SELECT COUNT(*) FROM thing"
 INSERT = "INSERT INTO thing (id, name) VALUES (:id, :name)"

@@ -3,11 +3,11 @@
 import asyncio
 import sys
 
-from fedi.store.database import open_database
+from fedi.store.opening import open_database
 
 WRITER = """
 import asyncio, sys
-from fedi.store.database import open_database
+from fedi.store.opening import open_database
 
 async def main():
     db = await open_database(sys.argv[1], migrated=False)

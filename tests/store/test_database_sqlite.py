@@ -12,7 +12,8 @@ import aiosqlite
 import pytest
 
 from fedi.store import sqlite
-from fedi.store.database import CommitFailed, DatabaseBusy, open_database
+from fedi.store.database import CommitFailed, DatabaseBusy
+from fedi.store.opening import open_database
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ async def test_a_second_opener_is_refused_until_the_first_closes(tmp_path, db):
 async def test_another_process_is_refused(tmp_path, db):
     program = (
         "import asyncio, sys\n"
-        "from fedi.store.database import DatabaseBusy, open_database\n"
+        "from fedi.store.database import DatabaseBusy\nfrom fedi.store.opening import open_database\n"
         "try: asyncio.run(open_database(sys.argv[1]))\n"
         "except DatabaseBusy: print('busy')\n"
     )

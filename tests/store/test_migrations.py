@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from fedi.store import migrate
-from fedi.store.database import DatabaseTooNew, open_database
+from fedi.store.database import DatabaseTooNew
 from fedi.store.dialect import schema_for_postgres, schema_for_sqlite, split_statements
 from fedi.store.migrate import Migration, list_migrations
+from fedi.store.opening import open_database
 
 SQLITE_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 POSTGRES_SCHEMA = """

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from fedi.store.database import open_database
+from fedi.store.opening import open_database
 
 T = TypeVar("T")
 
