@@ -3,7 +3,8 @@
 FROM python:3.13-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/fedi
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE config.example.toml ./
+COPY templates templates
 COPY fedi fedi
 RUN /opt/fedi/bin/pip install --no-cache-dir '.[postgres,fast]'
 

@@ -4,7 +4,7 @@
     python tools/catalogues.py --check    only checks: complete, placeholders kept, all plural forms
 
 Sentences come from `_("…")`, `N_`, `gettext` and `ngettext` in fedi/, from the second argument of every fault
-(`ClientFault("code", "Sentence.")`), and from `{% trans %}`, `_()` and `ngettext()` in fedi/web/templates/.
+(`ClientFault("code", "Sentence.")`), and from `{% trans %}`, `_()` and `ngettext()` in templates/.
 """
 
 import ast
@@ -74,7 +74,7 @@ def sentences() -> Catalog:
         name = path.relative_to(ROOT).as_posix()
         for line, sentence in in_code(path.read_text(encoding="utf-8"), name):
             found.add(sentence, locations=[(name, line)])
-    for path in sorted(p for p in (ROOT / "fedi/web/templates").rglob("*") if p.suffix in {".html", ".txt", ".xml"}):
+    for path in sorted(p for p in (ROOT / "templates").rglob("*") if p.suffix in {".html", ".txt", ".xml"}):
         for line, sentence in in_template(path.read_text(encoding="utf-8")):
             found.add(sentence, locations=[(path.relative_to(ROOT).as_posix(), line)])
     return found
