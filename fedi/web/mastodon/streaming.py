@@ -31,6 +31,12 @@ def setup_routes(app: web.Application) -> None:
     app.router.add_get("/api/v1/streaming/health", health)
     for path, name in _EVENT_PATHS.items():
         app.router.add_get(f"/api/v1/streaming/{path}", _event_source(name))
+    app.on_shutdown.append(_end_streams)
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Or a process that is told to stop would wait for every reader to leave."""
+    app[HUB].close()
 
 
 # The paths of the third dialect and the names of their streams.
