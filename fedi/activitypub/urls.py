@@ -112,10 +112,13 @@ def check_url(text: str, rules: UrlRules = STRICT) -> Url:
 
 def is_url(text: object, rules: UrlRules = STRICT) -> bool:
     """Whether ``text`` passes :func:`check_url`."""
-    if not isinstance(text, str):
-        return False
+    return isinstance(text, str) and _is_url(text, rules.allow_http_loopback, rules.ports)
+
+
+@lru_cache(maxsize=8192)  # actors, collections and the Public address come with every activity
+def _is_url(text: str, allow_http_loopback: bool, ports: frozenset[int]) -> bool:
     try:
-        check_url(text, rules)
+        check_url(text, UrlRules(allow_http_loopback=allow_http_loopback, ports=ports))
     except PeerFault:
         return False
     return True

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urljoin
@@ -300,6 +301,7 @@ class _Resolver(AbstractResolver):
         await self._system.close()
 
 
+@lru_cache(maxsize=256)  # asked of every activity, and there are a handful of spellings
 def is_document_type(content_type: str) -> bool:
     """Whether a Content-Type is one of the two of ActivityPub (section 3.2)."""
     message = Message()
