@@ -17,6 +17,7 @@ from fedi.cli.logs import set_up_logs
 from fedi.cli.operations import OPERATIONS
 from fedi.config import Config, example_with, load_config
 from fedi.store.database import DatabaseBusy
+from fedi.web import front
 
 STOP_WITHIN_S = 10.0
 
@@ -88,7 +89,7 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_instance(config) as instance:
         await enrol_instance(instance.database, uris=instance.uris, ids=instance.ids, clock=instance.clock)
-        runner = web.AppRunner(
+        runner = front.Runner(
             build_web(instance), access_log=None, handle_signals=False, shutdown_timeout=STOP_WITHIN_S
         )
         await runner.setup()

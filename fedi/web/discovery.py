@@ -11,6 +11,7 @@ from fedi.errors import PeerFault
 from fedi.model.accounts import Account
 from fedi.store import accounts
 from fedi.store.database import Tx
+from fedi.web.again import may_repeat
 from fedi.web.keys import CLOCK, CONFIG, DATABASE, MEDIA_URLS, URIS
 
 PROFILE_REL = "http://webfinger.net/rel/profile-page"
@@ -24,6 +25,7 @@ CACHE = {"Cache-Control": f"max-age={3 * 24 * 3600}, public"}
 
 async def get_webfinger(request: Request) -> Response:
     """RFC 7033: ``acct:``, the actor's URI or its profile page; the server itself by its origin (FEP-d556)."""
+    may_repeat(request)
     resource = request.query.get("resource", "")
     if not resource:
         raise PeerFault("no-resource", "Say which resource is meant.")
@@ -82,16 +84,19 @@ def _unknown() -> PeerFault:
 
 
 async def get_host_meta(request: Request) -> Response:
+    may_repeat(request)
     return Response(
         body=render_host_meta(request.app[URIS].origin), headers={"Content-Type": f"{XRD_TYPE}; charset=utf-8", **CACHE}
     )
 
 
 async def get_nodeinfo_links(request: Request) -> Response:
+    may_repeat(request)
     return _json(render_bytes(render_nodeinfo_links(request.app[URIS])), "application/json")
 
 
 async def get_nodeinfo(request: Request) -> Response:
+    may_repeat(request)
     version = request.match_info["version"]
     config, now_ms = request.app[CONFIG], request.app[CLOCK].ms()
 

@@ -39,6 +39,7 @@ from fedi.store import accounts, deliveries, interactions, keys, quotes, relatio
 from fedi.store.database import Tx
 from fedi.store.paging import Window
 from fedi.streaming.hub import Event
+from fedi.web.again import may_repeat
 from fedi.web.errors import wants_activity
 from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, HUB, INBOX, URIS
 from fedi.web.middleware import limit_of_address
@@ -136,8 +137,10 @@ async def get_actor(request: Request) -> Response:
     if request.app[CONFIG].federation.authorized_fetch:
         return await _guarded_actor(request, name)
     _inbox(request).refuse_reader(_signed(request))
+    may_repeat(request, for_signed=request.app[DECISIONS].is_empty)
     hot = request.app[_HOT]
-    known = hot.get(name)
+    # SQLite knows whether anything changed, and what is kept in front of us is exact.
+    known = hot.get(name) if request.app[DATABASE].state_now() is None else None
     if known is not None and known[0] > now_ms:
         return document(known[2], cache="max-age=180, public")
     view = await _actor_view(request, name)

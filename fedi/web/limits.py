@@ -7,11 +7,13 @@ shows the same headers, but refuses nobody.
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from fedi.clock import Clock, api_time
 from fedi.config import Rate
 from fedi.errors import ClientFault
 
+_LINES = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %b\r\n"
 MAX_BUCKETS = 50_000  # the least recently used one is forgotten, which fills it
 
 
@@ -21,8 +23,7 @@ class _Bucket:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left of a bucket after a request."""
 
     limit: int
@@ -38,6 +39,11 @@ class Allowance:
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": _reset(-(-self.full_at_ms // 1000)),
         }
+
+    def header_lines(self) -> bytes:
+        """The same as they are sent."""
+        reset = _reset(-(-self.full_at_ms // 1000))
+        return _LINES % (self.limit, self.remaining, reset.encode())
 
 
 @lru_cache(maxsize=1024)

@@ -12,9 +12,10 @@ from aiohttp.web import Request, Response, StreamResponse
 
 from fedi.errors import Problem
 from fedi.web.addresses import IPNetwork, find_client_address, limit_key
+from fedi.web.again import ANSWERS, Answers, Counted
 from fedi.web.callers import find_grant
 from fedi.web.errors import problem_from, render_problem
-from fedi.web.keys import CONFIG, LIMITS
+from fedi.web.keys import CLOCK, CONFIG, DATABASE, LIMITS
 from fedi.web.limits import Allowance, too_many
 
 log = structlog.get_logger("fedi.web")
@@ -23,6 +24,7 @@ _PROXIES: web.AppKey[tuple[IPNetwork, ...]] = web.AppKey("proxies", tuple)
 _REQUEST_ID = web.RequestKey("request_id", str)
 _ADDRESS = web.RequestKey("address", str)
 _ALLOWANCE = web.RequestKey("allowance", Allowance)
+_COUNTED = web.RequestKey("counted", Counted)
 
 _CORS_PATHS = ("/api/", "/.well-known/", "/nodeinfo/", "/fedi/")
 _CORS_EXACT = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/userinfo"})
@@ -30,7 +32,8 @@ _EXPOSED = (
     "Link, Mastodon-Async-Refresh, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, "
     "Fedi-View, Fedi-Receipt"
 )
-_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+_STANDING = {"Server": "fedi", "X-Content-Type-Options": "nosniff"}
+_CORS = {**_STANDING, "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Max-Age": "86400",
@@ -38,8 +41,16 @@ _PREFLIGHT = {
 
 
 def install(app: web.Application) -> None:
-    """Puts this layer around ``app``. Needs CONFIG, LIMITS, TOKENS there by the time it serves."""
-    app[_PROXIES] = app[CONFIG].server.proxy_networks
+    """Puts this layer around ``app``. Needs CONFIG, CLOCK, DATABASE, LIMITS; TOKENS by the time it serves."""
+    config = app[CONFIG]
+    app[_PROXIES] = config.server.proxy_networks
+    app[ANSWERS] = Answers(
+        database=app[DATABASE],
+        clock=app[CLOCK],
+        limits=app[LIMITS],
+        rates=config.limits,
+        proxies=config.server.proxy_networks,
+    )
     app.middlewares.insert(0, answer)
     app.on_response_prepare.append(add_headers)
 
@@ -51,7 +62,7 @@ async def answer(request: Request, handler: Handler) -> StreamResponse:
             return _preflight(request)
         if request.path.startswith("/api/"):
             await _count(request)
-        return await handler(request)
+        return _kept(request, await handler(request))
     except web.HTTPException as outcome:
         if outcome.status < 400:
             raise  # a redirect
@@ -67,18 +78,24 @@ async def answer(request: Request, handler: Handler) -> StreamResponse:
         return render_problem(request, fault, request_id=request_id(request))
 
 
+def _kept(request: Request, response: StreamResponse) -> StreamResponse:
+    request.app[ANSWERS].keep(request, response, headers=_standing(request.path), counted=request.get(_COUNTED))
+    return response
+
+
 async def add_headers(request: Request, response: StreamResponse) -> None:
     """Runs before the first byte of every answer."""
     headers = response.headers
-    path = request.path
     headers["X-Request-Id"] = request_id(request)
-    headers["Server"] = "fedi"
-    headers["X-Content-Type-Options"] = "nosniff"
-    if is_cross_origin(path):
-        headers.update(_CORS)
+    headers.update(_standing(request.path))
     allowance = request.get(_ALLOWANCE)
     if allowance is not None:
         headers.update(allowance.headers())
+
+
+def _standing(path: str) -> dict[str, str]:
+    """The headers that every answer on ``path`` has."""
+    return _CORS if is_cross_origin(path) else _STANDING
 
 
 def request_id(request: Request) -> str:
@@ -119,9 +136,11 @@ async def _count(request: Request) -> None:
     limits, rates = request.app[LIMITS], request.app[CONFIG].limits
     grant = await find_grant(request)
     who: object = ("token", grant.token_id) if grant is not None else ("address", limit_of_address(request))
+    person = grant.caller.account_id if grant is not None and grant.caller is not None else None
+    request[_COUNTED] = Counted(None if grant is None else grant.token_id, person)
     allowance = request[_ALLOWANCE] = limits.take("client", who, rates.client_requests)
-    if not allowance.refused and grant is not None and grant.caller is not None:
-        of_person = limits.take("user", grant.caller.account_id, rates.user_requests)
+    if not allowance.refused and person is not None:
+        of_person = limits.take("user", person, rates.user_requests)
         if of_person.refused:
             allowance = request[_ALLOWANCE] = of_person
     # Web clients register one app for all their users, from the address of their own server.

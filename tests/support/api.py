@@ -30,7 +30,7 @@ from fedi.remote.client import RemoteClient
 from fedi.store import accounts, oauth, relations
 from fedi.store.database import Database, Tx
 from fedi.streaming.hub import Hub
-from fedi.web import keys
+from fedi.web import front, keys
 from fedi.web import media as media_files
 from fedi.web.entities.reader import Entities
 from fedi.web.lookups import LOOKUP, Found
@@ -54,6 +54,13 @@ class FakeLookup:
     async def find_by_url(self, url: str) -> Found:
         self.asked.append(url)
         return self.urls.get(url, Found())
+
+
+class FrontServer(TestServer):
+    """Answers as an instance does, with what is kept in front of the application."""
+
+    async def _make_runner(self, **settings: Any) -> front.Runner:
+        return front.Runner(self.app, **settings)
 
 
 @dataclass
@@ -246,6 +253,6 @@ async def open_api(db: Database, clock: FakeClock, tmp_path: Path, **settings: A
     app[LOOKUP] = FakeLookup()
     serve_media(app, db, clock)
     routes.setup_routes(app)
-    client: TestClient[Any, Any] = TestClient(TestServer(app))
+    client: TestClient[Any, Any] = TestClient(FrontServer(app))
     await client.start_server()
     return Api(db, clock, app, client)

@@ -22,6 +22,7 @@ from fedi.clock import SystemClock
 from fedi.config import load_config
 from fedi.model.accounts import Account
 from fedi.store import statuses
+from fedi.web import front
 from tests.support.peers import client_session
 
 CONFIG = """
@@ -119,7 +120,7 @@ async def open_node(
     path.write_text(CONFIG.format(**settings))
     clock = MovableClock()
     async with open_instance(load_config(path), clock) as instance:
-        runner = web.AppRunner(build_web(instance), access_log=None, shutdown_timeout=0.1)
+        runner = front.Runner(build_web(instance), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         try:

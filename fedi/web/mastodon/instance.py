@@ -18,6 +18,7 @@ from fedi.store import accounts
 from fedi.store.database import Tx
 from fedi.text import text_to_html
 from fedi.text.count import CHARACTERS_PER_URL
+from fedi.web.again import may_repeat_until
 from fedi.web.entities.encode import encode, raw
 from fedi.web.entities.media import MISSING_HEADER
 from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, ENTITIES
@@ -35,14 +36,11 @@ class InstanceDocuments:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[int, bytes]] = {}
 
-    async def get(self, name: str, now_ms: int, make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def get(self, name: str, now_ms: int, make: Callable[[], Awaitable[bytes]]) -> tuple[int, bytes]:
         kept = self._kept.get(name)
         if kept is None or now_ms >= kept[0]:
             kept = self._kept[name] = (now_ms + LIFE_MS, await make())
-        return kept[1]
-
-    def forget(self) -> None:
-        self._kept.clear()
+        return kept
 
 
 DOCUMENTS = web.AppKey("instance_documents", InstanceDocuments)
@@ -106,7 +104,8 @@ async def _document(
     async def make() -> bytes:
         return encode(await request.app[DATABASE].read(lambda tx: render(request, tx)))
 
-    body = await request.app[DOCUMENTS].get(name, request.app[CLOCK].ms(), make)
+    until_ms, body = await request.app[DOCUMENTS].get(name, request.app[CLOCK].ms(), make)
+    may_repeat_until(request, until_ms)
     return answer(body)
 
 

@@ -15,10 +15,10 @@ from fedi.store import details, lists
 from fedi.store.database import Tx
 from fedi.store.details import StatusMarks
 from fedi.text import normal_tag
+from fedi.web.again import may_repeat
 from fedi.web.callers import find_caller, require
-from fedi.web.entities.cache import ByteCache, Rendered
 from fedi.web.entities.encode import array
-from fedi.web.keys import CLOCK, DATABASE, ENTITIES, FEEDS
+from fedi.web.keys import DATABASE, ENTITIES, FEEDS
 from fedi.web.locale import translator_of
 from fedi.web.mastodon.answers import (
     MOST_STATUSES,
@@ -34,15 +34,10 @@ from fedi.web.params import Params, read_params
 
 Read = Callable[[Tx, Cursor], Awaitable[Page]]
 MOST_PAGES = 6  # read for one narrowed answer
-GIVEN_BYTES = 8 * 1024 * 1024
 MOST_TAGS = 4  # beside the first, as many as clients offer
-
-Question = tuple[AccountId | None, str, str]  # whose, which, in what language
-_GIVEN: web.AppKey[ByteCache[Question]] = web.AppKey("given", ByteCache)
 
 
 def setup_routes(app: web.Application) -> None:
-    app[_GIVEN] = ByteCache(GIVEN_BYTES)
     app.router.add_get("/api/v1/timelines/home", home)
     app.router.add_get("/api/v1/timelines/public", public)
     app.router.add_get("/api/v1/timelines/tag/{hashtag}", tag)
@@ -110,15 +105,10 @@ async def tag(request: Request) -> Response:
 
 
 async def _answer(request: Request, params: Params, viewer: AccountId | None, read: Read) -> Response:
-    """Bounded reads, so they may run inside the loop. The same question gets the same bytes while nothing has been
-    committed since; for a second at most, because mutes, polls and decisions end by the clock alone."""
+    """Bounded reads, so they may run inside the loop."""
     cursor, t = cursor_of(params), translator_of(request)
-    entities, database, given = request.app[ENTITIES], request.app[DATABASE], request.app[_GIVEN]
-    question = (viewer, request.path_qs, t.lang)
-    state = None if request.body_exists else database.state_now()
-    version = (state, request.app[CLOCK].ms() // 1000)
-    if state is not None and (again := given.find(question, version)) is not None:
-        return answer(again.body, headers={"Link": again.extra.decode()} if again.extra else None)
+    entities, database = request.app[ENTITIES], request.app[DATABASE]
+    may_repeat(request)
 
     async def unit(tx: Tx) -> tuple[Page, list[bytes]]:
         page = await read(tx, cursor)
@@ -126,10 +116,7 @@ async def _answer(request: Request, params: Params, viewer: AccountId | None, re
 
     page, bodies = await database.read_now(unit)
     links = page_links(request, older=page.older, newer=page.newer)
-    body = array(bodies)
-    if state is not None:
-        given.put(question, Rendered(version, body, links.encode()))
-    return answer(body, headers={"Link": links} if links else None)
+    return answer(array(bodies), headers={"Link": links} if links else None)
 
 
 # Narrowing by the reader's own choice -------------------------------------------------------------------------
