@@ -52,7 +52,8 @@ class Fields:
         return next(self.objects(key), None)
 
     def types(self) -> list[str]:
-        return [value for value in self.values("type") if isinstance(value, str)]
+        """``as:`` is the other spelling that the ActivityStreams context knows for its own names."""
+        return [value.removeprefix("as:") for value in self.values("type") if isinstance(value, str)]
 
     def id(self) -> Uri | None:
         """Its own id. Present but unusable is a :class:`PeerFault` ``bad-id``: nobody may be named by it."""

@@ -275,7 +275,7 @@ def _medium(entry: Fields, kind: str, url: str, file: Fields | None = None) -> M
     return MediaAttachment(
         type=kind,
         url=url,
-        media_type=_file_type(sizes),
+        media_type=_file_type(sizes) or _FILE_TYPES.get(url.partition("?")[0].rpartition(".")[2].lower()),
         description=_description(entry),
         blurhash=entry.text("blurhash", 200) or None,
         focal_point=_focal_point(entry),
@@ -283,6 +283,22 @@ def _medium(entry: Fields, kind: str, url: str, file: Fields | None = None) -> M
         height=height if height and height <= MAX_PIXELS else None,
         preview_url=entry.url("icon") if kind != "Image" else None,
     )
+
+
+# What a name that ends so holds, where nobody says what it is; what it really is, its bytes will tell.
+_FILE_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+}
 
 
 def _file_type(entry: Fields) -> str | None:

@@ -221,6 +221,25 @@ def test_a_link_tag_that_is_no_quote_is_none():
     )
 
 
+@pytest.mark.parametrize(
+    ("url", "media_type"),
+    [
+        ("https://a.example/cow.PNG?size=3", "image/png"),
+        ("https://a.example/moo.mp3", "audio/mpeg"),
+        ("https://a.example/png", None),
+        ("https://a.example/cow.txt", None),
+    ],
+)
+def test_a_file_of_which_nobody_says_what_it_is_goes_by_its_name(url, media_type):
+    (attached,) = parse_post(note(attachment={"type": "Document", "url": url})).attachments
+    assert attached.media_type == media_type
+
+
+def test_types_may_carry_the_prefix_of_their_vocabulary():
+    post = parse_post(note(type="as:Note", tag={"type": "as:Hashtag", "name": "#test"}))
+    assert (post.type, [tag.name for tag in post.hashtags]) == ("Note", ["test"])
+
+
 def test_display_urls_may_be_on_another_host():
     assert parse_post(note(url="https://www.a.example/post")).url == "https://www.a.example/post"
     assert parse_post(note(url="javascript:alert(1)")).url is None
