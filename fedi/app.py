@@ -33,6 +33,7 @@ from fedi.inbox.threads import Threads
 from fedi.jobs.kinds import HOUR_MS
 from fedi.jobs.periodic import Every, Maintenance
 from fedi.jobs.runner import JobRunner
+from fedi.ledger import intake
 from fedi.ledger.decisions import Decisions
 from fedi.media.files import Files
 from fedi.media.pictures import Pictures
@@ -240,7 +241,11 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             db=database,
             clock=clock,
             tasks=upkeep.tasks(),
-            chores={**upkeep.chores(), "sweep-media": Every(period_ms=HOUR_MS, run=uploads.sweep)},
+            chores={
+                **upkeep.chores(),
+                "sweep-media": Every(period_ms=HOUR_MS, run=uploads.sweep),
+                "forget-bodies": Every(period_ms=HOUR_MS, run=lambda: intake.forget_bodies(database, clock.ms())),
+            },
         )
         runner = JobRunner(
             db=database,

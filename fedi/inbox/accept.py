@@ -89,7 +89,7 @@ async def accept(
     accepted = await open_activity(tx, item, actor=actor, uris=uris, ids=ids, now_ms=now_ms)
     if not accepted.is_new or item.activity.type not in SUPPORTED:
         return
-    await intake.put_body(tx, item.body_hash, item.body)
+    await intake.put_body(tx, item.body_hash, item.body, now_ms)
     await jobs.enqueue(
         tx,
         JOB,
@@ -135,7 +135,7 @@ async def open_activity(
 
 async def accept_hint(tx: Tx, item: Incoming, *, now_ms: int) -> None:
     """Nothing is claimed for it: neither id nor place, or it could block the true one."""
-    await intake.put_body(tx, item.body_hash, item.body)
+    await intake.put_body(tx, item.body_hash, item.body, now_ms)
     await jobs.enqueue(
         tx,
         JOB,

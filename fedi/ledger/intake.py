@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from fedi.store import ledger as rows
-from fedi.store.database import Tx
+from fedi.store.database import Database, Tx
+
+BODY_DAYS = 30
+AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +32,9 @@ async def find_intake(tx: Tx, activity: str) -> Intake | None:
     return None if row is None else Intake(body_hash=row.body_hash, outcome=row.outcome)
 
 
-async def put_body(tx: Tx, body_hash: bytes, data: bytes) -> None:
+async def put_body(tx: Tx, body_hash: bytes, data: bytes, now_ms: int) -> None:
     """The bytes as received, kept as evidence while somebody may ask for them."""
-    await rows.put_body(tx, body_hash, data)
+    await rows.put_body(tx, body_hash, data, now_ms // 1000)
 
 
 async def find_body(tx: Tx, body_hash: bytes) -> bytes | None:
@@ -40,3 +43,10 @@ async def find_body(tx: Tx, body_hash: bytes) -> bytes | None:
 
 async def drop_body(tx: Tx, body_hash: bytes) -> None:
     await rows.drop_body(tx, body_hash)
+
+
+async def forget_bodies(db: Database, now_ms: int) -> None:
+    """Drops bodies older than :data:`BODY_DAYS`, in small steps. The rows of intake stay: what was seen stays seen."""
+    before = now_ms // 1000 - BODY_DAYS * 24 * 3600
+    while await db.write("forget bodies", lambda tx: rows.drop_old_bodies(tx, before, AT_ONCE)):
+        pass

@@ -76,9 +76,12 @@ INSERT INTO intake (activity, object, body_hash, at) VALUES (:activity, :object,
 ON CONFLICT (activity) DO NOTHING
 """
 SET_OUTCOME = "UPDATE intake SET outcome = :outcome WHERE activity = :activity AND outcome IS NULL"
-PUT_BODY = "INSERT INTO body (hash, data) VALUES (:hash, :data) ON CONFLICT (hash) DO NOTHING"
+PUT_BODY = "INSERT INTO body (hash, data, at) VALUES (:hash, :data, :at) ON CONFLICT (hash) DO NOTHING"
 BODY_OF = "SELECT data FROM body WHERE hash = :hash"
 DROP_BODY = "DELETE FROM body WHERE hash = :hash"
+# Index body_at.
+DROP_OLD_BODIES = """
+DELETE FROM body WHERE hash IN (SELECT hash FROM body WHERE at < :before ORDER BY at LIMIT :limit)"""
 
 DECISION_COLUMNS = "id, scope, subject, effect, rule, reason, by_role, start_at, until, ended_at"
 INSERT_DECISION = """
@@ -179,8 +182,8 @@ async def set_outcome(tx: Tx, activity: str, outcome: str) -> None:
     await tx.run(SET_OUTCOME, activity=activity, outcome=outcome)
 
 
-async def put_body(tx: Tx, body_hash: bytes, data: bytes) -> None:
-    await tx.run(PUT_BODY, hash=body_hash, data=data)
+async def put_body(tx: Tx, body_hash: bytes, data: bytes, at: int) -> None:
+    await tx.run(PUT_BODY, hash=body_hash, data=data, at=at)
 
 
 async def find_body(tx: Tx, body_hash: bytes) -> bytes | None:
@@ -190,6 +193,10 @@ async def find_body(tx: Tx, body_hash: bytes) -> bytes | None:
 
 async def drop_body(tx: Tx, body_hash: bytes) -> None:
     await tx.run(DROP_BODY, hash=body_hash)
+
+
+async def drop_old_bodies(tx: Tx, before: int, limit: int) -> int:
+    return await tx.run(DROP_OLD_BODIES, before=before, limit=limit)
 
 
 async def put_decision(

@@ -16,8 +16,6 @@ from fedi.web.keys import CLOCK, CONFIG, DATABASE, MEDIA_URLS, URIS
 
 PROFILE_REL = "http://webfinger.net/rel/profile-page"
 AVATAR_REL = "http://webfinger.net/rel/avatar"
-SUBSCRIBE_REL = "http://ostatus.org/schema/1.0/subscribe"
-INTENT_REL = "https://w3id.org/fep/3b86"
 SERVICE_REL = "https://www.w3.org/ns/activitystreams#Service"
 DAY_MS = 24 * 3600 * 1000
 CACHE = {"Cache-Control": f"max-age={3 * 24 * 3600}, public"}
@@ -60,9 +58,6 @@ def _person_jrd(account: Account, uris: LocalUris, request: Request) -> bytes:
     links = [
         *({"rel": "self", "type": kind, "href": account.uri} for kind in SELF_TYPES),
         {"rel": PROFILE_REL, "type": "text/html", "href": uris.profile_page(account.username)},
-        {"rel": SUBSCRIBE_REL, "template": f"{uris.origin}/authorize_interaction?uri={{uri}}"},
-        {"rel": f"{INTENT_REL}/Create", "template": f"{uris.origin}/share?text={{content}}"},
-        {"rel": f"{INTENT_REL}/Object", "template": f"{uris.origin}/authorize_interaction?uri={{object}}"},
     ]
     if account.avatar is not None:
         links.append({"rel": AVATAR_REL, "href": request.app[MEDIA_URLS].avatar(account.avatar)})

@@ -188,8 +188,10 @@ CREATE TABLE intake (
 
 CREATE TABLE body (
     hash BLOB NOT NULL PRIMARY KEY,         -- SHA-256 of data
-    data BLOB NOT NULL                      -- exactly as received
+    data BLOB NOT NULL,                     -- exactly as received
+    at INTEGER NOT NULL                     -- Unix seconds; forgotten a month later
 ) STRICT;
+CREATE INDEX body_at ON body (at);
 
 CREATE TABLE decision (
     id TEXT NOT NULL PRIMARY KEY,
