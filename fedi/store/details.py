@@ -106,10 +106,10 @@ async def list_details(
     if not ids:
         return {}
     if viewer is None:
-        found = await tx.all_as(StatusDetail, FOR_ANYBODY, ids=ids)
+        rows = await tx.all(FOR_ANYBODY, ids=ids)
     else:
-        found = await tx.all_as(StatusDetail, FOR_VIEWER, ids=ids, viewer=viewer, now_ms=now_ms)
-    return {detail.id: detail for detail in found}
+        rows = await tx.all(FOR_VIEWER, ids=ids, viewer=viewer, now_ms=now_ms)
+    return {row[0]: StatusDetail._make(row) for row in rows}
 
 
 async def list_marks(tx: Tx, ids: Collection[StatusId]) -> dict[StatusId, StatusMarks]:

@@ -124,13 +124,13 @@ async def list_surface(tx: Tx, name: str, span: Range, limit: int) -> list[SlotR
     if surface is None:
         return []
     rows = await tx.all(SURFACE_PAGE[span.order], surface=surface, below=span.below, above=span.above, limit=limit)
-    return [SlotRow(*row) for row in rows]
+    return list(map(SlotRow._make, rows))
 
 
 async def list_home(tx: Tx, viewer: AccountId, span: Range, limit: int) -> list[SlotRow]:
     """The merge, by id, of the streams ``viewer`` follows and their own. Bound ``span`` by a window."""
     rows = await tx.all(MERGE_PAGE["home"][span.order], viewer=viewer, below=span.below, above=span.above, limit=limit)
-    return [SlotRow(*row) for row in rows]
+    return list(map(SlotRow._make, rows))
 
 
 async def list_members(tx: Tx, viewer: AccountId, list_id: int, span: Range, limit: int) -> list[SlotRow]:
@@ -138,7 +138,7 @@ async def list_members(tx: Tx, viewer: AccountId, list_id: int, span: Range, lim
     rows = await tx.all(
         MERGE_PAGE["list"][span.order], viewer=viewer, list=list_id, below=span.below, above=span.above, limit=limit
     )
-    return [SlotRow(*row) for row in rows]
+    return list(map(SlotRow._make, rows))
 
 
 async def window_end(tx: Tx, span: Range) -> int | None:
@@ -166,4 +166,4 @@ async def list_account(
     rows = await tx.all(
         sql, account=account, below=span.below, above=span.above, limit=limit, followers=int(followers), **named
     )
-    return [SlotRow(*row) for row in rows]
+    return list(map(SlotRow._make, rows))

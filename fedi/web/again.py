@@ -16,7 +16,7 @@ from functools import lru_cache
 from aiohttp import hdrs, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web import Request, Response, StreamResponse
-from multidict import CIMultiDict, CIMultiDictProxy, istr
+from multidict import CIMultiDictProxy, istr
 
 from fedi.clock import Clock
 from fedi.config import LimitsConfig
@@ -50,6 +50,18 @@ class Counted:
 
     token: int | None = None
     person: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Headers that every answer on a path has, and the same as they are sent."""
+
+    headers: Mapping[str, str]
+    lines: str
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Standing":
+        return cls(headers, "".join(f"{name}: {value}\r\n" for name, value in headers.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +105,18 @@ class Answers:
         state = self._database.state_now()
         return None if state is None else Term(state, (self._clock.ms() // 1000 + 1) * 1000, for_signed)
 
-    def keep(
-        self,
-        request: Request,
-        response: StreamResponse,
-        *,
-        headers: Mapping[str, str],
-        counted: Counted | None,
-    ) -> None:
-        """Keeps what may be repeated. ``headers`` are those that every answer on this path has."""
+    def keep(self, request: Request, response: StreamResponse, standing: Standing, counted: Counted | None) -> None:
+        """Keeps what may be repeated."""
         term = request.get(_TERM)
         if term is None or type(response) is not Response or response.status != 200 or response.cookies:
             return
         body = response.body
         if request.method != "GET" or not isinstance(body, bytes):
             return
-        sent: CIMultiDict[str] = CIMultiDict(response.headers)
-        sent.update(headers)
-        lines = [f"{name}: {value}\r\n" for name, value in sent.items()]
-        head = f"HTTP/1.1 200 OK\r\n{''.join(lines)}Content-Length: {len(body)}\r\n".encode()
+        own = "".join(
+            [f"{name}: {value}\r\n" for name, value in response.headers.items() if name not in standing.headers]
+        )
+        head = f"HTTP/1.1 200 OK\r\n{own}{standing.lines}Content-Length: {len(body)}\r\n".encode()
         self._put(_question(request.raw_path, request.headers), _Kept(term, counted, head, body))
 
     def find(self, message: RawRequestMessage, peer: str) -> bytes | None:

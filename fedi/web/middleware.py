@@ -12,7 +12,7 @@ from aiohttp.web import Request, Response, StreamResponse
 
 from fedi.errors import Problem
 from fedi.web.addresses import IPNetwork, find_client_address, limit_key
-from fedi.web.again import ANSWERS, Answers, Counted
+from fedi.web.again import ANSWERS, Answers, Counted, Standing
 from fedi.web.callers import find_grant
 from fedi.web.errors import problem_from, render_problem
 from fedi.web.keys import CLOCK, CONFIG, DATABASE, LIMITS
@@ -32,8 +32,8 @@ _EXPOSED = (
     "Link, Mastodon-Async-Refresh, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, "
     "Fedi-View, Fedi-Receipt"
 )
-_STANDING = {"Server": "fedi", "X-Content-Type-Options": "nosniff"}
-_CORS = {**_STANDING, "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+_PLAIN = Standing.of({"Server": "fedi", "X-Content-Type-Options": "nosniff"})
+_CORS = Standing.of({**_PLAIN.headers, "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED})
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Max-Age": "86400",
@@ -79,7 +79,7 @@ async def answer(request: Request, handler: Handler) -> StreamResponse:
 
 
 def _kept(request: Request, response: StreamResponse) -> StreamResponse:
-    request.app[ANSWERS].keep(request, response, headers=_standing(request.path), counted=request.get(_COUNTED))
+    request.app[ANSWERS].keep(request, response, _standing(request.path), request.get(_COUNTED))
     return response
 
 
@@ -87,15 +87,14 @@ async def add_headers(request: Request, response: StreamResponse) -> None:
     """Runs before the first byte of every answer."""
     headers = response.headers
     headers["X-Request-Id"] = request_id(request)
-    headers.update(_standing(request.path))
+    headers.update(_standing(request.path).headers)
     allowance = request.get(_ALLOWANCE)
     if allowance is not None:
         headers.update(allowance.headers())
 
 
-def _standing(path: str) -> dict[str, str]:
-    """The headers that every answer on ``path`` has."""
-    return _CORS if is_cross_origin(path) else _STANDING
+def _standing(path: str) -> Standing:
+    return _CORS if is_cross_origin(path) else _PLAIN
 
 
 def request_id(request: Request) -> str:

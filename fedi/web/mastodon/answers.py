@@ -46,9 +46,10 @@ def page_links(request: Request, *, older: int | None, newer: int | None) -> str
     if older is None and newer is None:
         return ""
     base = request.app[CONFIG].origin + request.rel_url.raw_path.replace(",", "%2C") + "?"
-    kept = [(name, value) for name, value in request.query.items() if name not in _CUTS]
-    if kept:
-        base += urlencode(kept, quote_via=quote) + "&"
+    if request.query_string:
+        kept = [(name, value) for name, value in request.query.items() if name not in _CUTS]
+        if kept:
+            base += urlencode(kept, quote_via=quote) + "&"
     links = []
     if older is not None:
         links.append(f'<{base}max_id={older}>; rel="next"')
