@@ -95,7 +95,7 @@ class Watcher:
                 return [Frame(stream, event.kind, None) for stream in self.streams if stream.name == "user"]
             case "update" | "status.update" | "delete":
                 return await self._of_status(event)
-            case "announcement":
+            case "announcement" | "actor":
                 return []
 
     async def _of_notification(self, event: Event) -> list[Frame]:
