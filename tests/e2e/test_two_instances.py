@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from tests.support.databases import Postgres
 from tests.support.instances import Instance, Person, eventually
 from tests.support.peers import FakePeer
 
@@ -30,16 +31,20 @@ class World:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def world(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> AsyncIterator[World]:
+    """One on SQLite, the other on PostgreSQL."""
     place: Path = tmp_path_factory.mktemp("two")
+    url = postgres.fresh(migrated=False)
     one, two = await asyncio.gather(
-        Instance.create(place / "one", "one.localhost"), Instance.create(place / "two", "two.localhost")
+        Instance.create(place / "one", "one.localhost"),
+        Instance.create(place / "two", "two.localhost", FEDI_DATABASE__URL=url),
     )
     alice, bob = await asyncio.gather(one.add_person("alice", "owner"), two.add_person("bob", "owner"))
     anna, carol = await asyncio.gather(one.add_person("anna"), two.add_person("carol"))
     yield World(one=one, two=two, alice=alice, anna=anna, bob=bob, carol=carol)
     await one.close()
     await two.close()
+    postgres.drop(url)
 
 
 def picture(colour: str = "teal") -> bytes:
