@@ -94,7 +94,8 @@ class JobRunner:
         self._chains: dict[tuple[str, str], deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: set[str] = set()  # kinds that may have something to claim
-        self._more: set[str] = set()  # kinds whose last claim found something
+        self._crowded: set[str] = set()  # kinds whose last claim took as many as it might
+        self._full: dict[str, set[str]] = {}  # lanes that were full after it
         self._woken = asyncio.Event()
         self._verdicts: Grouped[_Verdict] = Grouped(self._write_verdicts)
         self._service: asyncio.Task[None] | None = None
@@ -192,13 +193,23 @@ class JobRunner:
         claimed = await self._db.write(
             "claim jobs", lambda tx: jobs.claim(tx, wanted, now_ms=now_ms, lease_ms=self._lease_ms)
         )
-        self._more -= {want.kind for want in wanted}
         for job in claimed:
-            self._more.add(job.kind)
             self._take(job)
+        for want in wanted:
+            self._note_rest(want, sum(job.kind == want.kind for job in claimed))
         for job in claimed:
             self._start(job)
         return len(claimed)
+
+    def _note_rest(self, want: jobs.Wanted, found: int) -> None:
+        """Whether the claim may have left something behind, and what must end before another look pays."""
+        kind = self._kinds[want.kind]
+        lanes = self._lanes.get(want.kind, {})
+        self._full[want.kind] = {lane for lane, count in lanes.items() if count >= kind.per_lane}
+        self._crowded.discard(want.kind)
+        if found >= want.limit:
+            self._crowded.add(want.kind)
+            self._look_again(want.kind, self._counts[want.kind])
 
     def _wanted(self, most: int) -> list[jobs.Wanted]:
         wanted = []
@@ -224,18 +235,24 @@ class JobRunner:
             return
         kind = self._kinds[job.kind]
         count = self._counts[job.kind] = self._counts[job.kind] - 1
-        in_lane = count
         if kind.per_lane:
             lanes = self._lanes[job.kind]
-            in_lane = lanes[job.lane] - 1
-            if in_lane:
-                lanes[job.lane] = in_lane
-            else:
+            in_lane = lanes[job.lane] = lanes[job.lane] - 1
+            if not in_lane:
                 del lanes[job.lane]
+            if job.lane in self._full.get(job.kind, ()) and in_lane <= kind.per_lane // 2:
+                self._full[job.kind].discard(job.lane)
+                self._claim_soon(job.kind)
+        self._look_again(job.kind, count)
+
+    def _look_again(self, kind: str, count: int) -> None:
         # Half empty, not for each job: claims are cheap in batches only.
-        if job.kind in self._more and (count <= kind.concurrency // 2 or in_lane <= kind.per_lane // 2):
-            self._due.add(job.kind)
-            self._woken.set()
+        if kind in self._crowded and count <= self._kinds[kind].concurrency // 2:
+            self._claim_soon(kind)
+
+    def _claim_soon(self, kind: str) -> None:
+        self._due.add(kind)
+        self._woken.set()
 
     # Running ------------------------------------------------------------------------------------------------
 
