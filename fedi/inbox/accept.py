@@ -134,14 +134,16 @@ async def open_activity(
 
 
 async def accept_hint(tx: Tx, item: Incoming, *, now_ms: int) -> None:
-    """Nothing is claimed for it: neither id nor place, or it could block the true one."""
-    await intake.put_body(tx, item.body_hash, item.body, now_ms)
+    """Nothing is claimed for it: neither id nor place, or it could block the true one. Nor its bytes: they are kept
+    apart from those that its actor delivered, and go when the hint has been looked at."""
+    kept_as = hashlib.sha256(b"hint\n" + item.body).digest()
+    await intake.put_body(tx, kept_as, item.body, now_ms)
     await jobs.enqueue(
         tx,
         JOB,
-        {"activity": item.key, "hash": item.body_hash.hex(), "signer": item.signer, "hint": True},
+        {"activity": item.key, "hash": kept_as.hex(), "signer": item.signer, "hint": True},
         ordering=item.signer or None,
-        dedup=item.body_hash.hex(),
+        dedup=kept_as.hex(),
         priority=jobs.LOW,
         now_ms=now_ms,
     )

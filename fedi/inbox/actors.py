@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from fedi.activitypub.keys import parse_public_multikey, parse_public_pem
 from fedi.activitypub.urls import host as host_of
+from fedi.activitypub.urls import same_origin
 from fedi.activitypub.vocab import ActorDocument, EmojiTag
 from fedi.errors import PeerFault
 from fedi.ids import AccountId, IdMaker
@@ -60,10 +61,11 @@ def emoji_refs(tags: tuple[EmojiTag, ...]) -> tuple[EmojiRef, ...]:
 
 
 def keys_of(actor: ActorDocument, account: AccountId, now_ms: int) -> list[ActorKey]:
-    """The keys that can be used; others are left out."""
+    """The keys that can be used; others are left out. Ids of another origin are not its own to give: whoever has them
+    would lose them."""
     found: dict[str, ActorKey] = {}
     for key in actor.keys:
-        if key.owner != actor.id:
+        if key.owner != actor.id or not same_origin(key.id, actor.id):
             continue
         kind = _kind_of(key.pem, key.multibase, key.id)
         if kind is not None:

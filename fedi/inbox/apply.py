@@ -339,7 +339,7 @@ async def _follow_instead(world: World, follower: Account, old: Account, new: Ac
         follow = render_follow(uri=before.uri or _activity_uri(world, follower), actor=follower.uri, target=old.uri)
         undo = render_undo(uri=_activity_uri(world, follower), activity=follow)
         await _send(world, follower, old, "Undo", undo)
-    if already is None:
+    if already is None and not await _is_between_them(world.tx, follower, new):
         uri = _activity_uri(world, follower)
         await relations.put_follow(
             world.tx,
@@ -353,6 +353,14 @@ async def _follow_instead(world: World, follower: Account, old: Account, new: Ac
             languages=before.languages if before else None,
         )
         await _send(world, follower, new, "Follow", render_follow(uri=uri, actor=follower.uri, target=new.uri))
+
+
+async def _is_between_them(tx: Tx, one: Account, other: Account) -> bool:
+    """A block, by either: a move must not lead around it."""
+    return (
+        await relations.find_block(tx, one.id, other.id) is not None
+        or await relations.find_block(tx, other.id, one.id) is not None
+    )
 
 
 async def _send(world: World, sender: Account, receiver: Account, kind: str, document: dict[str, object]) -> None:

@@ -17,7 +17,7 @@ from fedi.activitypub.vocab import (
 from fedi.errors import PeerFault, Unreachable
 from fedi.ids import AccountId, StatusId
 from fedi.inbox.accept import Incoming
-from fedi.inbox.authorize import boosted_by, check_id, refused, with_addressing
+from fedi.inbox.authorize import boosted_by, check_activity, check_id, refused, with_addressing
 from fedi.inbox.effects import Decided
 from fedi.inbox.handlers import (
     announce,
@@ -42,6 +42,7 @@ from fedi.store.inbox import ActorBrief
 
 DAY_MS = 24 * 3600 * 1000
 MAX_FLAGGED = 100
+_OPEN = frozenset({"public", "unlisted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ async def _post_facts(world: World, case: Case, post: Post) -> create.PostFacts:
         n=case.n,
         is_stored=around.stored is not None,
         is_deleted=around.deleted_by == case.activity.actor,
-        parent=await world.find_parent(post),
+        parent=await world.find_parent(post, actor.id),
         addressees=await world.addressees(post, actor),
         quote=quoted,
         quoted=ours,
@@ -244,6 +245,7 @@ async def unwrap(world: World, case: Case, inner: Activity) -> Decided:
             confirmed = world.document(inner.id)
             if not isinstance(confirmed, Activity) or (confirmed.actor, confirmed.type) != (inner.actor, inner.type):
                 raise PeerFault("not-confirmed", internal=inner.id)
+            check_activity(confirmed, world.uris)  # from its actor's own origin
             actor = await world.get_actor(confirmed.actor)
             return await _react(world, replace(case, actor=actor, item=replace(case.item, activity=confirmed)))
         case _:
@@ -287,7 +289,8 @@ async def delete_if_gone(world: World, uri: str) -> Decided:
     try:
         found = world.document(uri)
     except PeerFault as fault:
-        if fault.code not in {"remote-gone", "remote-missing"}:
+        # What is not for everybody looks missing to us, too: only "gone" tells them apart.
+        if fault.code not in ({"remote-gone", "remote-missing"} if status.visibility in _OPEN else {"remote-gone"}):
             raise
     else:
         if not isinstance(found, Tombstone):

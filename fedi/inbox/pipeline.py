@@ -209,7 +209,7 @@ class Pipeline:
                     resolver=resolver,
                 )
             except PeerFault as fault:
-                await self._units.db.write("close a hint", partial(self._close_hint, job=job, item=item))
+                await self._units.db.write("close a hint", partial(self._close_hint, job=job))
                 return Faulty(fault.code)
             if outcome is not None:
                 return outcome
@@ -224,11 +224,11 @@ class Pipeline:
         else:
             outcome = await self._ask_origin(world, item)
         if outcome is not None:
-            await self._close_hint(world.tx, job=job, item=item)
+            await self._close_hint(world.tx, job=job)
         return outcome
 
-    async def _close_hint(self, tx: Tx, *, job: Job, item: Incoming) -> None:
-        await intake.drop_body(tx, item.body_hash)
+    async def _close_hint(self, tx: Tx, *, job: Job) -> None:
+        await intake.drop_body(tx, bytes.fromhex(job.data["hash"]))
         await jobs.finish(tx, job.id)
 
     async def _accept_proven(self, world: World, item: Incoming, found: FoundKey) -> Outcome | None:

@@ -105,7 +105,7 @@ class Inbox:
         item = incoming(activity, request.body, found.key.owner)
         await self._accept(item, found.actor, claim.key_id)
         self._remember(claim)
-        if "collection-synchronization" in request.fields:
+        if "collection-synchronization" in request.fields and not item.is_hint:
             await self._note_followers(claim, request, activity.actor)
 
     async def _find_key(
@@ -153,10 +153,10 @@ class Inbox:
 
     async def _accept(self, item: Incoming, actor: ResolvedActor | None, key_id: str) -> None:
         now_ms = self._clock.ms()
-        self._parsed.put(item)
         if item.is_hint:
             await self._db.write("accept a hint", lambda tx: accept_hint(tx, item, now_ms=now_ms))
             return
+        self._parsed.put(item)
         if item.activity.type == "Announce" and item.activity.object_id is not None:
             self._refuse(item.activity.object_id)  # before anything is fetched
         for attempt in (1, 2):
@@ -175,8 +175,8 @@ class Inbox:
                 return
 
     async def _note_followers(self, claim: SignatureClaim, request: SignedRequest, actor: str) -> None:
-        """FEP-8fcf: which people here the sender believes to follow it. Believed only if it is signed, and compared
-        in a job; the same claim is not looked at twice within the hour."""
+        """FEP-8fcf: which people here the sender believes to follow it. Believed only if it is signed by
+        the actor itself, and compared in a job; the same claim is not looked at twice within the hour."""
         if not any("collection-synchronization" in name for name in claim.covered):
             return
         try:

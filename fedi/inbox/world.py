@@ -27,6 +27,8 @@ from fedi.store import inbox as briefs
 from fedi.store.database import Tx
 from fedi.store.inbox import ActorBrief, Addressee, StatusBrief
 
+_OPEN = frozenset({"public", "unlisted"})
+
 
 class Need(Exception):  # noqa: N818 - a request, not an error
     """A document of another server is needed to go on."""
@@ -113,8 +115,9 @@ class World:
         """From the store alone, also when it is deleted."""
         return None if uri is None else await briefs.find_status(self.tx, uri)
 
-    async def get_status(self, uri: str) -> StatusBrief:
-        """From the store, or fetched at its origin and stored (in no stream of news).
+    async def get_status(self, uri: str, *, is_post: bool = False) -> StatusBrief:
+        """From the store, or fetched at its origin and stored (in no stream of news). ``is_post``: it must be the post
+        itself, no longer a Create that names it.
 
         Raises :class:`Need`, :class:`PeerFault`, :class:`Unreachable`.
         """
@@ -122,8 +125,8 @@ class World:
         found = await briefs.find_status(self.tx, uri)
         if found is None:
             post = self.document(uri)
-            if isinstance(post, Activity) and post.object_id is not None:  # a Create under its own address
-                return await self.get_status(post.object_id)
+            if isinstance(post, Activity) and post.object_id is not None and not is_post:
+                return await self.get_status(post.object_id, is_post=True)  # a Create under its own address
             if not isinstance(post, Post):
                 raise PeerFault("bad-type", internal=f"{uri} is no post")
             found = await self.put_fetched(post)
@@ -164,7 +167,7 @@ class World:
                 post=post,
                 n=opened.n,
                 author=author,
-                parent=await self.find_parent(post),
+                parent=await self.find_parent(post, author.id),
                 addressees=await self.addressees(post, author),
                 quote=await self.quote_of(post, is_essential=False),
             ),
@@ -209,8 +212,12 @@ class World:
         found = await statuses.find_tombstone(self.tx, uri)
         return found is not None and found.actor == author
 
-    async def find_parent(self, post: Post) -> StatusBrief | None:
-        return await self.find_status(post.in_reply_to) if post.in_reply_to is not None else None
+    async def find_parent(self, post: Post, author: AccountId) -> StatusBrief | None:
+        """What it answers, if its author may know of it: a private post of ours looks missing to others."""
+        parent = await self.find_status(post.in_reply_to) if post.in_reply_to is not None else None
+        if parent is None or not parent.local or (parent.deleted_at is not None and parent.visibility in _OPEN):
+            return parent
+        return parent if await self.may_see(parent, author) else None
 
     async def addressees(self, post: Post, author: ActorBrief) -> tuple[Addressee, ...]:
         named = named_uris(post, author.followers_uri)

@@ -268,18 +268,23 @@ class Resolver:
     def _may_probe(self, host: str) -> bool:
         """One probe of the other scheme per host and hour."""
         now = self._clock.ms()
-        known = self._schemes.setdefault(host, _HostScheme("cavage", now))
+        known = self._known(host, now)
         if now - known.probed_at_ms < HOUR_MS:
             return False
         known.probed_at_ms = now
         return True
 
     def _remember(self, host: str, scheme: httpsig.Scheme) -> None:
-        known = self._schemes.setdefault(host, _HostScheme(scheme, 0))
+        known = self._known(host, 0)
         known.scheme, known.at_ms = scheme, self._clock.ms()
+
+    def _known(self, host: str, at_ms: int) -> _HostScheme:
+        """What is remembered of a host, which is of bounded number: names cost their owner nothing."""
+        known = self._schemes.setdefault(host, _HostScheme("cavage", at_ms))
         self._schemes.move_to_end(host)
         if len(self._schemes) > MAX_HOSTS:
             self._schemes.popitem(last=False)
+        return known
 
 
 def _signing(scheme: httpsig.Scheme, key: SigningKey, clock: Clock, *, sign_query: bool = True) -> Sign:

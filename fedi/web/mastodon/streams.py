@@ -53,7 +53,7 @@ def parse_stream(asked: Mapping[str, object]) -> Stream:
             raise ClientFault("no-tag", _("Name the hashtag to listen to."), status=400)
         return Stream(name, tag.removeprefix("#"))
     if name == "list":
-        if not (list_id.isascii() and list_id.isdigit() and len(list_id) <= 19):
+        if not (list_id.isascii() and list_id.isdigit() and len(list_id) <= 18):
             raise ClientFault("no-list", _("Name the list to listen to."), status=400)
         return Stream(name, list_id)
     raise ClientFault("unknown-stream", _("There is no such stream."), status=400)
