@@ -23,18 +23,24 @@ WORDS = "The weather over the harbour was kind today and we talked for hours abo
 
 
 class Peer:
-    """Another server, in a thread of its own: serves its actors, and swallows whatever is delivered to it."""
+    """Other servers, in a thread of their own: serve their actors, and swallow whatever is delivered to them.
 
-    def __init__(self, actors: int) -> None:
+    Actors are spread over ``hosts`` names of this machine.
+    """
+
+    def __init__(self, actors: int, hosts: int = 1) -> None:
         self.port = free_port()
-        self.origin = f"http://localhost:{self.port}"
+        self.origins = [f"http://{f'h{n}.' if n else ''}localhost:{self.port}" for n in range(hosts)]
         self.received = 0
         pair = generate_rsa()  # one key for all: what is measured is our side
         self.public_pem = pair.public_pem
         self.keys = [load_signing_key(pair.private_pem, id=f"{self.actor(n)}#main-key") for n in range(actors)]
 
+    def origin(self, n: int) -> str:
+        return self.origins[n % len(self.origins)]
+
     def actor(self, n: int) -> str:
-        return f"{self.origin}/users/u{n}"
+        return f"{self.origin(n)}/users/u{n}"
 
     def document(self, n: int) -> dict[str, Any]:
         actor = self.actor(n)
@@ -47,7 +53,7 @@ class Peer:
             "inbox": f"{actor}/inbox",
             "outbox": f"{actor}/outbox",
             "followers": f"{actor}/followers",
-            "url": f"{self.origin}/@u{n}",
+            "url": f"{self.origin(n)}/@u{n}",
             "publicKey": {"id": f"{actor}#main-key", "owner": actor, "publicKeyPem": self.public_pem},
         }
 
@@ -58,9 +64,9 @@ class Peer:
             return web.json_response(document, content_type="application/activity+json")
 
         async def finger(request: web.Request) -> web.Response:
-            name = request.query["resource"].removeprefix("acct:").split("@")[0]
-            link = {"rel": "self", "type": "application/activity+json", "href": f"{self.origin}/users/{name}"}
-            subject = f"acct:{name}@localhost:{self.port}"
+            subject = request.query["resource"]
+            name, _, domain = subject.removeprefix("acct:").partition("@")
+            link = {"rel": "self", "type": "application/activity+json", "href": f"http://{domain}/users/{name}"}
             return web.json_response({"subject": subject, "links": [link]}, content_type="application/jrd+json")
 
         async def take(request: web.Request) -> web.Response:
@@ -111,7 +117,7 @@ def _create(peer: Peer, n: int, number: int) -> bytes:
         "published": now,
         "to": [PUBLIC],
         "cc": [f"{actor}/followers"],
-        "url": f"{peer.origin}/@u{n}/{number}",
+        "url": f"{peer.origin(n)}/@u{n}/{number}",
         "tag": [],
         "attachment": [],
         "sensitive": False,
@@ -234,9 +240,9 @@ def reading_beside_inbox(count: int = 4000) -> Row:
         return _row("home beside inbox", result, it, it.cpu_s - cpu_s, inbox_per_s=round(arrived.per_s))
 
 
-def delivering(followers: int = 1000, posts: int = 5) -> Row:
-    """Signed POSTs out: each post goes to every follower's own inbox on one peer."""
-    with BenchInstance() as it, Peer(followers).running() as peer:
+def delivering(followers: int = 1000, posts: int = 5, hosts: int = 100) -> Row:
+    """Signed POSTs out: each post goes to every follower's own inbox. One host gets two at a time at most."""
+    with BenchInstance() as it, Peer(followers, hosts).running() as peer:
         token = it.account("author")
         target = f"http://{it.domain}/users/author"
         follows = []
@@ -257,7 +263,7 @@ def delivering(followers: int = 1000, posts: int = 5) -> Row:
         _wait(lambda: peer.received >= before + posts * followers)
         took_s, sent = time.perf_counter() - started, posts * followers
         return {
-            "what": f"deliveries to {followers} inboxes",
+            "what": f"deliveries to {followers} inboxes on {hosts} hosts",
             "per_s": round(sent / took_s),
             "cpu_us": round((it.cpu_s - cpu_s) / sent * 1e6),
             "rss_mib": round(it.rss_mib),
