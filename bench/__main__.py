@@ -31,6 +31,7 @@ MEASURES: dict[str, Callable[[], Row | list[Row]]] = {
     "reading": measures.reading,
     "reading-beside-inbox": measures.reading_beside_inbox,
     "delivering": measures.delivering,
+    "weight": measures.weight,
 }
 
 
@@ -68,6 +69,7 @@ def table(rows: list[Row]) -> str:
         "p99_ms",
         "bytes",
         "start_s",
+        "idle_mib",
         "rss_mib",
     ]
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]

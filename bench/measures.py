@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bench.instance import BenchInstance, free_port
 from bench.load import Result, blast, get, post
+from bench.seeding import seed
 from fedi.activitypub.httpsig import sign_request
 from fedi.activitypub.keys import SigningKey, generate_rsa, load_signing_key
 
@@ -201,7 +202,10 @@ def _seed(it: BenchInstance, token: str, posts: int = 200) -> None:
 
 
 def reading(count: int = 10_000) -> list[Row]:
-    """Home, public timeline, actor and instance documents, at 8 connections."""
+    """Home, public timeline, actor and instance documents, at 8 connections.
+
+    The same is asked again and again, so most answers are given from memory; "asked once" never asks the same twice.
+    """
     with BenchInstance() as it:
         token = it.account("author")
         _seed(it, token)
@@ -209,6 +213,7 @@ def reading(count: int = 10_000) -> list[Row]:
         wanted = {
             "home, 20 posts": get(it.domain, "/api/v1/timelines/home", bearer),
             "public timeline, 20 posts": get(it.domain, "/api/v1/timelines/public"),
+            "webfinger": get(it.domain, f"/.well-known/webfinger?resource=acct:author@{it.domain}"),
             "actor": get(it.domain, "/users/author", {"Accept": "application/activity+json"}),
             "instance v2": get(it.domain, "/api/v2/instance"),
         }
@@ -218,6 +223,10 @@ def reading(count: int = 10_000) -> list[Row]:
             cpu_s = it.cpu_s
             result = asyncio.run(blast(it.port, [request], connections=8, count=count))
             rows.append(_row(name, result, it, it.cpu_s - cpu_s))
+        once = [get(it.domain, f"/api/v1/timelines/home?since_id={n}", bearer) for n in range(1, count // 2 + 1)]
+        cpu_s = it.cpu_s
+        result = asyncio.run(blast(it.port, once, connections=8))
+        rows.insert(1, _row("home, 20 posts, asked once", result, it, it.cpu_s - cpu_s))
         return rows
 
 
@@ -279,3 +288,28 @@ def starting() -> Row:
             took.append(it.start())
         time.sleep(1)
         return {"what": "start", "start_s": round(sorted(took)[2], 2), "rss_mib": round(it.rss_mib)}
+
+
+def weight(posts: int = 100_000) -> Row:
+    """What the server weighs with that many posts, after its caches were filled by reading and its writers used.
+
+    The posts are put into the database while the server is stopped (:mod:`bench.seeding`): 5,000 authors, of whom the
+    reader follows 300. Then home and public are read from end to end in pages of 40, and 500 statuses are posted.
+    """
+    with BenchInstance() as it:
+        token = it.account("author")
+        it.stop()
+        content = f"<p>{WORDS}</p>"
+        made = asyncio.run(
+            seed(it.database, reader="author", posts=posts, authors=5_000, followed=300, content=content)
+        )
+        start_s = it.start()
+        idle_mib = it.rss_mib
+        bearer = {"Authorization": f"Bearer {token}"}
+        cuts = [f"limit=40&max_id={cut}" for cut in reversed(made[40::40])]
+        paths = [f"/api/v1/timelines/{name}?{cut}" for cut in cuts for name in ("home", "public")]
+        cpu_s = it.cpu_s
+        result = asyncio.run(blast(it.port, [get(it.domain, path, bearer) for path in paths], connections=8))
+        row = _row(f"pages of 40 of {posts} posts, each once", result, it, it.cpu_s - cpu_s)
+        _seed(it, token, 500)
+        return {**row, "idle_mib": round(idle_mib), "start_s": round(start_s, 2), "rss_mib": round(it.rss_mib)}
