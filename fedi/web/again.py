@@ -21,6 +21,7 @@ from multidict import CIMultiDictProxy, istr
 from fedi.clock import Clock
 from fedi.config import LimitsConfig
 from fedi.ids import AccountId
+from fedi.ledger.decisions import Decisions
 from fedi.store.database import Database
 from fedi.web.addresses import IPNetwork, find_client_address, limit_key
 from fedi.web.limits import Limits
@@ -37,11 +38,10 @@ _SIGNATURE, _SIGNATURE_INPUT, _FORWARDED = istr("Signature"), istr("Signature-In
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """How far an answer is good: until ``until_ms``, as long as the database's ``state`` is the same, for whom."""
+    """How far an answer is good: until ``until_ms``, and as long as the database's ``state`` is the same."""
 
     state: int | None
     until_ms: int
-    for_signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,14 @@ class Answers:
         *,
         database: Database,
         clock: Clock,
+        decisions: Decisions,
         limits: Limits,
         rates: LimitsConfig,
         proxies: tuple[IPNetwork, ...],
     ) -> None:
         self._database = database
         self._clock = clock
+        self._decisions = decisions
         self._limits = limits
         self._rates = rates
         self._kept: OrderedDict[Question, _Kept] = OrderedDict()
@@ -100,10 +102,10 @@ class Answers:
 
         self._address = address
 
-    def term_now(self, *, for_signed: bool) -> Term | None:
+    def term_now(self) -> Term | None:
         """For what is read from now on; None where the database cannot say at once whether it changed."""
         state = self._database.state_now()
-        return None if state is None else Term(state, (self._clock.ms() // 1000 + 1) * 1000, for_signed)
+        return None if state is None else Term(state, (self._clock.ms() // 1000 + 1) * 1000)
 
     def keep(self, request: Request, response: StreamResponse, standing: Standing, counted: Counted | None) -> None:
         """Keeps what may be repeated."""
@@ -131,8 +133,8 @@ class Answers:
         term = kept.term
         if now_ms >= term.until_ms or (term.state is not None and term.state != self._database.state_now()):
             return None
-        if not term.for_signed and (_SIGNATURE in headers or _SIGNATURE_INPUT in headers):
-            return None
+        if not self._decisions.is_empty and (_SIGNATURE in headers or _SIGNATURE_INPUT in headers):
+            return None  # who signs may be refused
         limit = b"" if kept.counted is None else self._count(kept.counted, headers, peer)
         if limit is None:
             return None
@@ -176,12 +178,9 @@ def _date(now_s: int) -> bytes:
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
 
 
-def may_repeat(request: Request, *, for_signed: bool = True) -> None:
-    """Says, before anything is read, that this request's answer follows from its question and the database alone.
-
-    Without ``for_signed``, whoever signs is answered by the application.
-    """
-    term = None if request.body_exists else request.app[ANSWERS].term_now(for_signed=for_signed)
+def may_repeat(request: Request) -> None:
+    """Says, before anything is read, that this request's answer follows from its question and the database alone."""
+    term = None if request.body_exists else request.app[ANSWERS].term_now()
     if term is not None:
         request[_TERM] = term
 

@@ -137,7 +137,7 @@ async def get_actor(request: Request) -> Response:
     if request.app[CONFIG].federation.authorized_fetch:
         return await _guarded_actor(request, name)
     _inbox(request).refuse_reader(_signed(request))
-    may_repeat(request, for_signed=request.app[DECISIONS].is_empty)
+    may_repeat(request)
     hot = request.app[_HOT]
     # SQLite knows whether anything changed, and what is kept in front of us is exact.
     known = hot.get(name) if request.app[DATABASE].state_now() is None else None
@@ -182,6 +182,7 @@ def media_base(request: Request) -> str:
 
 async def get_instance_actor(request: Request) -> Response:
     """Always unsigned."""
+    may_repeat(request)
     uris = request.app[URIS]
 
     async def unit(tx: Tx) -> dict[str, Any]:

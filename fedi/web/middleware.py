@@ -15,7 +15,7 @@ from fedi.web.addresses import IPNetwork, find_client_address, limit_key
 from fedi.web.again import ANSWERS, Answers, Counted, Standing
 from fedi.web.callers import find_grant
 from fedi.web.errors import problem_from, render_problem
-from fedi.web.keys import CLOCK, CONFIG, DATABASE, LIMITS
+from fedi.web.keys import CLOCK, CONFIG, DATABASE, DECISIONS, LIMITS
 from fedi.web.limits import Allowance, too_many
 
 log = structlog.get_logger("fedi.web")
@@ -41,12 +41,13 @@ _PREFLIGHT = {
 
 
 def install(app: web.Application) -> None:
-    """Puts this layer around ``app``. Needs CONFIG, CLOCK, DATABASE, LIMITS; TOKENS by the time it serves."""
+    """Puts this layer around ``app``. Needs CONFIG, CLOCK, DATABASE, DECISIONS, LIMITS; TOKENS by the time it serves."""
     config = app[CONFIG]
     app[_PROXIES] = config.server.proxy_networks
     app[ANSWERS] = Answers(
         database=app[DATABASE],
         clock=app[CLOCK],
+        decisions=app[DECISIONS],
         limits=app[LIMITS],
         rates=config.limits,
         proxies=config.server.proxy_networks,
