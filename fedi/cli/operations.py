@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from fedi.activitypub.urls import normal_host
+from fedi.activitypub.urls import host as host_of
+from fedi.activitypub.urls import is_under_domain, normal_host
 from fedi.app import Instance
 from fedi.auth.enrol import enrol_person, key_rows, make_keys
 from fedi.auth.passwords import check_new_password
@@ -159,7 +160,7 @@ def _host(typed: str) -> str:
 @operation("domain refuse")
 async def refuse_domain(instance: Instance, *, host: str, rule: str, reason: str, until_ms: int) -> Any:
     host = _host(host)
-    if instance.uris.is_on_our_host(f"https://{host}/"):
+    if is_under_domain(host_of(instance.uris.origin), host):
         raise ClientFault("domain-own", "An instance cannot refuse itself.")
 
     async def unit(tx: Tx) -> Decision:

@@ -155,21 +155,21 @@ class JobRunner:
 
     async def _serve(self) -> None:
         async with asyncio.TaskGroup() as group:
-            heartbeat = group.create_task(self._heartbeat())
+            beside = [group.create_task(self._heartbeat()), group.create_task(self._poll())]
             while not self._stopping:
                 self._woken.clear()
-                if not await self._claim_and_start():
-                    await self._wait()
-            heartbeat.cancel()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_s):
-                if not self._stopping:
+                if not await self._claim_and_start() and not self._stopping:
                     await self._woken.wait()
-        except TimeoutError:
-            self._due.update(self._handlers)
+            for task in beside:
+                task.cancel()
+
+    async def _poll(self) -> None:
+        """Finds what nobody rings for: jobs whose time has come, and those of processes that are no more. By the clock,
+        since on a busy server there is never a pause."""
+        while True:
             await self._release_expired()
+            self._ring("")
+            await asyncio.sleep(self._poll_s)
 
     async def _heartbeat(self) -> None:
         while True:

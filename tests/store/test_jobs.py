@@ -254,6 +254,29 @@ async def test_a_started_runner_wakes_at_once_and_gives_leases_back_when_stopped
     assert runner.in_hand == 0
 
 
+async def test_a_job_whose_time_comes_is_found_although_the_server_is_never_idle(db, clock):
+    looked, found = asyncio.Event(), asyncio.Event()
+
+    async def handle(_job):
+        found.set()
+        return DONE
+
+    async def keep_busy(_job):
+        looked.set()
+        return DONE
+
+    await enqueue(db, "deliver", now_ms=clock.ms(), run_at=clock.ms() + 1000)
+    runner = JobRunner(db=db, clock=clock, handlers={"deliver": handle, "inbox": keep_busy}, poll_s=0.1)
+    runner.start()
+    await enqueue(db, "inbox", now_ms=clock.ms())
+    await looked.wait()
+    clock.advance(s=2)
+    async with asyncio.timeout(5):
+        while not found.is_set():
+            await enqueue(db, "inbox", now_ms=clock.ms())  # wakes the runner, more often than it polls
+    await runner.stop()
+
+
 async def test_two_processes_share_the_queue_without_tearing_a_key_apart(db, clock):
     for n in range(6):
         await enqueue(db, "inbox", {"n": n}, now_ms=clock.ms(), ordering="k")
