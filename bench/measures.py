@@ -223,7 +223,7 @@ def reading(count: int = 10_000) -> list[Row]:
             cpu_s = it.cpu_s
             result = asyncio.run(blast(it.port, [request], connections=8, count=count))
             rows.append(_row(name, result, it, it.cpu_s - cpu_s))
-        once = [get(it.domain, f"/api/v1/timelines/home?since_id={n}", bearer) for n in range(1, count // 2 + 1)]
+        once = [get(it.domain, f"/api/v1/timelines/home?n={n}", bearer) for n in range(1, count // 2 + 1)]
         cpu_s = it.cpu_s
         result = asyncio.run(blast(it.port, once, connections=8))
         rows.insert(1, _row("home, 20 posts, asked once", result, it, it.cpu_s - cpu_s))

@@ -124,13 +124,11 @@ class Feeds:
 
     async def _window_end(self, tx: Tx, span: Range, now_ms: int) -> int | None:
         """The newest window's end is remembered for a moment: it moves slowly and is asked for at every page."""
-        at_head = span.order == "newest" and span.below == MAX_ID
-        if at_head and self._floor is not None and now_ms < self._floor_until:
-            return self._floor if self._floor > span.above else None
-        end = await timelines.window_end(tx, span)
-        if at_head and span.above == 0:
-            self._floor, self._floor_until = end, now_ms + FLOOR_LIFE_MS
-        return end
+        if span.order != "newest" or span.below != MAX_ID:
+            return await timelines.window_end(tx, span)
+        if now_ms >= self._floor_until:
+            self._floor, self._floor_until = await timelines.window_end(tx, Range()), now_ms + FLOOR_LIFE_MS
+        return self._floor if self._floor is not None and self._floor > span.above else None
 
 
 def _shown(entries: list[Entry]) -> int:
