@@ -43,6 +43,7 @@ from fedi.model.accounts import Account, ActorKey
 from fedi.outbox.deliver import Deliverer
 from fedi.outbox.outbox import Outbox
 from fedi.outbox.quotes import quote_answered
+from fedi.outbox.relays import ASK_RELAY
 from fedi.outbox.seal import Sealer
 from fedi.outbox.tools import Tools
 from fedi.outbox.upkeep import Upkeep
@@ -240,7 +241,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
         maintenance = Maintenance(
             db=database,
             clock=clock,
-            tasks=upkeep.tasks(),
+            tasks={**upkeep.tasks(), ASK_RELAY: outbox.ask_relay},
             chores={
                 **upkeep.chores(),
                 "sweep-media": Every(period_ms=HOUR_MS, run=uploads.sweep),

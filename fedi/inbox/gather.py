@@ -310,7 +310,7 @@ async def _follow(world: World, case: Case) -> Decided:
         stored = await relations.find_follow(world.tx, case.actor.id, target.id)
         is_blocked = await relations.find_block(world.tx, target.id, case.actor.id) is not None
         if target.kind == "Application":
-            is_relay = await relays.find_by_actor(world.tx, activity.actor) is not None
+            is_relay = await relays.find_asked(world.tx, activity.actor) is not None
     return follow.decide(
         follow.Facts(
             actor=case.actor,
@@ -338,6 +338,8 @@ async def _answer(world: World, case: Case) -> Decided:
         # By its two ends: some servers keep one of the ids only.
         follower = await world.find_local_account(inner.actor)
         if follower is not None and inner.object_id == activity.actor:
+            if follower.kind == "Application":
+                relay = await relays.find_asked(world.tx, activity.actor)
             found = await relations.find_follow(world.tx, follower.id, case.actor.id)
     is_local = False
     if found is not None:

@@ -58,6 +58,21 @@ class Lookups:
             return None if stored is None else stored[0]
         return account
 
+    async def find_actor(self, uri: str) -> AccountId | None:
+        """The actor whose document is at ``uri`` now; None when something else is there, or nothing.
+
+        Raises :class:`Unreachable`, and :class:`PeerFault` for an actor that may not be stored.
+        """
+        resolver = self._units.resolver.with_budget()
+        try:
+            found = await resolver.fetch_object(uri)
+        except PeerFault:
+            return None
+        if not isinstance(found, ActorDocument):
+            return None
+        fetched = Fetched(actors={found.id: await resolver.with_handle(found)})
+        return await self._units.run("store a found actor", partial(_store_actor, uri=found.id), fetched=fetched)
+
     async def find_by_url(self, url: str) -> Found:
         """What a URI, or the address of a page at another server, names."""
         if not is_url(url, self._rules) or self._units.uris.is_on_our_host(url):

@@ -25,13 +25,18 @@ async def list_destinations(
     now_ms: int,
     with_relays: bool = False,
 ) -> list[Destination]:
-    """Each inbox once. Followers where the visibility has them, then ``people``; relays get public posts only."""
+    """Each inbox once. Followers where the visibility has them, then ``people``; relays get public posts only
+    (those that are followed as actors are told of them: ``relays.announce_to_relays``)."""
     found: list[FollowerInbox] = []
     if visibility != "direct":
         found += await relations.list_follower_inboxes(tx, author)
     found += await relations.list_inboxes(tx, people)
     if with_relays and visibility == "public":
-        found += [FollowerInbox(inbox=inbox, host="", recipients=0) for inbox in await relays.list_inboxes(tx)]
+        found += [
+            FollowerInbox(inbox=relay.inbox, host="", recipients=0)
+            for relay in await relays.list_accepted(tx)
+            if not relay.is_actor
+        ]
     return to_destinations(found, refusals, now_ms)
 
 

@@ -180,12 +180,12 @@ class ChangeActs(Acts):
             now_ms=now_ms,
             status=status.id,
             priority=HIGH,
-            forwardable=is_forwardable(status, audience),
+            forwardable=is_forwardable(status, audience) or await goes_to_relays(tx, status),
         )
 
 
 async def goes_to_relays(tx: Tx, status: Status) -> bool:
-    return status.visibility == "public" and bool(await relays.list_inboxes(tx))
+    return status.visibility == "public" and bool(await relays.list_accepted(tx))
 
 
 def _edited(before: Status, draft: EditDraft, words: Words, now_ms: int) -> Status:

@@ -20,6 +20,7 @@ from fedi.outbox.changes import ChangeActs, enqueue_poll_end, goes_to_relays, ne
 from fedi.outbox.compose import Words, check_form, check_media, find_emojis, read_words
 from fedi.outbox.draft import Draft
 from fedi.outbox.quotes import Quoted, ask_to_quote, find_quoted, tell_quoted
+from fedi.outbox.relays import announce_to_relays
 from fedi.policies.base import Snapshot, Verdict
 from fedi.store import accounts, idempotency, media, polls, relations, statuses
 from fedi.store.database import Tx
@@ -215,6 +216,7 @@ class PostActs(ChangeActs):
         people = [mention.id for mention in status.mentions]
         if parent is not None and view.audience.is_distributed:
             people.append(parent.author.id)  # who is answered hears of it, also when not named
+        with_relays = await goes_to_relays(tx, status)
         to = await list_destinations(
             tx,
             author=author.id,
@@ -222,11 +224,11 @@ class PostActs(ChangeActs):
             people=people,
             refusals=self.tools.refusals,
             now_ms=now_ms,
-            with_relays=True,
+            with_relays=with_relays,
         )
         if to:
             uri = self.uris.status_activity(author.username, status.id)
-            forwardable = is_forwardable(status, view.audience) or await goes_to_relays(tx, status)
+            forwardable = is_forwardable(status, view.audience) or with_relays
             await self.send(
                 tx,
                 {"id": uri, "type": "Create"},
@@ -238,5 +240,7 @@ class PostActs(ChangeActs):
                 priority=HIGH if status.visibility == "direct" else NORMAL,
                 forwardable=forwardable,
             )
+        if with_relays:
+            await announce_to_relays(self, tx, status, now_ms)
         if quoted is not None and quoted.state == "pending":
             await ask_to_quote(self, tx, view, quoted, now_ms)

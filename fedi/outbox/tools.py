@@ -21,6 +21,13 @@ class PeopleFinder(Protocol):
         """The stored account; None when there is none, or it cannot be had now."""
         ...
 
+    async def find_actor(self, uri: str) -> AccountId | None:
+        """The actor whose document is at ``uri`` now, stored; None when something else is there, or nothing.
+
+        Raises :class:`fedi.errors.Unreachable`, and :class:`fedi.errors.PeerFault` for an actor that may not be stored.
+        """
+        ...
+
 
 class Judge(Protocol):
     """:class:`fedi.policies.host.PolicyHost`."""
@@ -42,6 +49,9 @@ class Nobody:
     """Finds no one: for tests, and where nothing may be asked."""
 
     async def find_by_handle(self, username: str, domain: str) -> AccountId | None:  # noqa: ARG002
+        return None
+
+    async def find_actor(self, uri: str) -> AccountId | None:  # noqa: ARG002
         return None
 
 

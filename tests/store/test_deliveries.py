@@ -190,12 +190,13 @@ async def test_a_relay_is_asked_answers_and_is_left(db, clock):
 
     relay = await put("https://here.example/actor#follow/1")
     assert (relay.state, relay.actor) == ("pending", None)
-    assert await db.read(relays.list_inboxes) == []
+    assert await db.read(relays.list_accepted) == []
     answered = await db.write(
         "test", lambda tx: relays.set_state(tx, relay.follow_uri, "accepted", actor="https://relay.example/actor")
     )
     assert answered
-    assert await db.read(relays.list_inboxes) == ["https://relay.example/inbox"]
+    (accepted,) = await db.read(relays.list_accepted)
+    assert (accepted.inbox, accepted.is_actor) == ("https://relay.example/inbox", False)
     assert (await db.read(lambda tx: relays.find_by_actor(tx, "https://relay.example/actor"))).id == relay.id
     dropped = await db.write("test", lambda tx: relays.drop_relay(tx, relay.inbox))
     assert dropped.state == "accepted"

@@ -25,7 +25,8 @@ from fedi.store.relays import Relay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """``target`` is the local account that is to be followed; ``is_relay``: a relay of ours follows back."""
+    """``target`` is the local account that is to be followed; ``is_relay``: a relay that we asked follows
+    back."""
 
     actor: ActorBrief
     target: Account | None
@@ -68,7 +69,7 @@ def decide(facts: Facts) -> Decided:
     return (
         PutFollow(follower=actor, target=target.id, state="accepted", uri=facts.uri),
         _answer(facts, target, "Accept"),
-        Notify(account=target.id, kind="follow", actor=actor),
+        *(() if facts.is_relay else (Notify(account=target.id, kind="follow", actor=actor),)),
     )
 
 
