@@ -223,7 +223,8 @@ def reading(count: int = 10_000) -> list[Row]:
             cpu_s = it.cpu_s
             result = asyncio.run(blast(it.port, [request], connections=8, count=count))
             rows.append(_row(name, result, it, it.cpu_s - cpu_s))
-        once = [get(it.domain, f"/api/v1/timelines/home?n={n}", bearer) for n in range(1, count // 2 + 1)]
+        path = "/api/v1/timelines/home"
+        once = [get(it.domain, path, {**bearer, "Accept": f"application/json;n={n}"}) for n in range(count // 2)]
         cpu_s = it.cpu_s
         result = asyncio.run(blast(it.port, once, connections=8))
         rows.insert(1, _row("home, 20 posts, asked once", result, it, it.cpu_s - cpu_s))
