@@ -147,7 +147,7 @@ def _index_order(key: str) -> tuple[int, int, str]:
 
 
 def _invalid(name: str) -> ClientFault:
-    return ClientFault("invalid-parameter", "The parameter “%(name)s” cannot be read.", params={"name": name[:80]})
+    return ClientFault("parameter-invalid", "The parameter “%(name)s” cannot be read.", params={"name": name[:80]})
 
 
 _PARAMS = web.RequestKey("params", Params)

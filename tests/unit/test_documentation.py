@@ -103,6 +103,11 @@ def test_every_fault_of_an_app_or_a_person_has_a_sentence(codes):
         assert found.sentences, code
 
 
+def test_no_two_codes_say_the_same_in_another_order(codes):
+    known = {code for found in codes.problem_codes().values() for code in found}
+    assert len({frozenset(code.split("-")) for code in known}) == len(known)
+
+
 def test_every_outcome_is_explained(codes):
     page = REFERENCE / "outcomes.md"
     names = {name for name in vars(outcome) if isinstance(getattr(outcome, name), type)} - {"TypeAlias"}

@@ -93,7 +93,7 @@ def _media(params: Params) -> tuple[MediaId, ...]:
 def _media_change(params: Params) -> MediaDraft:
     id_ = params.integer("id")
     if id_ is None:
-        raise ClientFault("invalid-parameter", _("Name the attachment to change."))
+        raise ClientFault("parameter-invalid", _("Name the attachment to change."))
     return MediaDraft(id=MediaId(id_), description=params.text("description"), focus=parse_focus(params.text("focus")))
 
 
