@@ -71,9 +71,9 @@ def main() -> None:
 
     make_instance(folder, config, domain)
     server = subprocess.Popen([sys.executable, "-m", "fedi", "-c", config, "serve", "--port", str(arguments.port)])
-    # Ctrl-C reaches the server too, which then stops in order; this process only waits for it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    # The server stops in order, however often it is told to; this process waits for it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.terminate())
     wait_until_live(url, server)
     seeded = folder / "seeded"
     if not seeded.exists():
