@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -121,10 +122,15 @@ def check_single_fields(request: SignedRequest) -> None:
 
 def check_key_id(key_id: str, request: SignedRequest) -> None:
     """A key id must be a URL we would fetch: https, or http where we ourselves are a test instance on http."""
-    if len(key_id) > LONGEST_KEY_ID or not _KEY_ID.fullmatch(key_id):
-        raise invalid("key id is no URL")
+    _check_url(key_id)
     if not key_id.startswith("https://") and not request.origin.startswith("http://"):
         raise invalid("key id is not https")
+
+
+@lru_cache(maxsize=4096)  # who sends once sends again
+def _check_url(key_id: str) -> None:
+    if len(key_id) > LONGEST_KEY_ID or not _KEY_ID.fullmatch(key_id):
+        raise invalid("key id is no URL")
     try:
         host = urlsplit(key_id).hostname
     except ValueError:

@@ -81,20 +81,24 @@ def parse_url(text: str) -> Url:
     match = _URL.fullmatch(text)
     if match is None or _FORBIDDEN.search(text):
         raise _bad(text, "not an http(s) URL")
-    where = _HOST_PORT.fullmatch(match["authority"])
-    if where is None:
-        raise _bad(text, "bad authority")
-    scheme = match["scheme"].lower()
-    port = int(where["port"]) if where["port"] else DEFAULT_PORT[scheme]
-    if not 0 < port < 65536:
-        raise _bad(text, "bad port")
+    scheme, authority, target, fragment = match.groups()
+    scheme = scheme.lower()
+    host, port = _host_and_port(authority)
     return Url(
-        scheme=scheme,
-        host=normal_host(where["host"]),
-        port=port,
-        target=match["target"],
-        fragment=match["fragment"] or "",
-    )
+        scheme=scheme, host=host, port=port or DEFAULT_PORT[scheme], target=target, fragment=fragment or ""
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)  # every post has a URL of its own, but few have a host of their own
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    """Folded. Raises :class:`PeerFault` ``bad-url``."""
+    where = _HOST_PORT.fullmatch(authority)
+    if where is None:
+        raise _bad(authority, "bad authority")
+    port = int(where["port"]) if where["port"] else None
+    if port is not None and not 0 < port < 65536:
+        raise _bad(authority, "bad port")
+    return normal_host(where["host"]), port
 
 
 def check_url(text: str, rules: UrlRules = STRICT) -> Url:

@@ -41,24 +41,28 @@ _SQLITE_SERIAL = "INTEGER PRIMARY KEY AUTOINCREMENT"  # AUTOINCREMENT: an id tha
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     text: str
-    names: tuple[str, ...] = ()  # PostgreSQL: the name of $1, $2, …
+    names: tuple[str, ...] = ()  # the name of $1, $2, … or ?1, ?2, …: given by place they cost half
     lists: tuple[str, ...] = ()  # names whose values are lists
     counts_late: bool = False  # SQLite: the driver gives no row count for WITH … UPDATE
 
 
 @lru_cache(maxsize=4096)
 def for_sqlite(sql: str) -> Statement:
+    numbers: dict[str, int] = {}
     lists: list[str] = []
 
     def rewrite(match: re.Match[str]) -> str:
-        name = match["listed"]
-        if name is None:
-            return match[0]
-        lists.append(name)
-        return f"{'NOT ' if match['negated'] else ''}IN (SELECT value FROM json_each(:{name}))"
+        if name := match["name"]:
+            return f"?{numbers.setdefault(name, len(numbers) + 1)}"
+        if name := match["listed"]:
+            lists.append(name)
+            number = numbers.setdefault(name, len(numbers) + 1)
+            return f"{'NOT ' if match['negated'] else ''}IN (SELECT value FROM json_each(?{number}))"
+        return match[0]
 
     text = _QUERY.sub(rewrite, sql)
-    return Statement(text=text, lists=tuple(lists), counts_late=text.lstrip()[:4].upper() == "WITH")
+    counts_late = text.lstrip()[:4].upper() == "WITH"
+    return Statement(text=text, names=tuple(numbers), lists=tuple(lists), counts_late=counts_late)
 
 
 @lru_cache(maxsize=4096)

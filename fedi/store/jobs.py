@@ -5,13 +5,13 @@ that is done is gone. Handlers may run twice; they end their job with :func:`fin
 so that the second run finds nothing to finish and leaves no trace.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from fedi.store.database import Row, Tx
+from fedi.store.rows import from_json, to_json
 
 JobState = Literal["waiting", "leased", "dead"]
 
@@ -35,7 +35,7 @@ class Job(NamedTuple):
 
     @property
     def data(self) -> Any:
-        return json.loads(self.payload)
+        return from_json(self.payload)
 
 
 class JobRow(NamedTuple):
@@ -173,7 +173,7 @@ async def enqueue(
     job_id = await tx.value(
         ENQUEUE_RETURNING,
         kind=kind,
-        payload=_json(payload),
+        payload=to_json(payload),
         lane=lane,
         ordering=ordering,
         dedup=dedup,
@@ -195,7 +195,7 @@ async def enqueue_many(tx: Tx, jobs: Sequence[NewJob], *, now_ms: int) -> None:
         [
             {
                 "kind": job.kind,
-                "payload": _json(job.payload),
+                "payload": to_json(job.payload),
                 "lane": job.lane,
                 "ordering": job.ordering,
                 "dedup": job.dedup,
@@ -360,7 +360,3 @@ async def find_next_run_at(tx: Tx, kinds: Iterable[str]) -> int | None:
 async def list_ages(tx: Tx) -> list[QueueAge]:
     """For the operator's figures: how many jobs of each kind and state, and when the oldest was due."""
     return await tx.all_as(QueueAge, AGES)
-
-
-def _json(payload: Mapping[str, object]) -> str:
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)

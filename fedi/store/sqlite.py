@@ -52,7 +52,7 @@ class SqliteTx:
         statement = for_sqlite(sql)
         for name in statement.lists:
             named[name] = json.dumps(list(named[name]))
-        return self._guarded(self._connection.execute, statement.text, named)
+        return self._guarded(self._connection.execute, statement.text, [named[name] for name in statement.names])
 
     def _guarded(self, run: Callable[[str, Any], sqlite3.Cursor], text: str, values: object) -> sqlite3.Cursor:
         try:
@@ -94,7 +94,8 @@ class SqliteTx:
             for row in rows:
                 self._execute(sql, dict(row))
         else:
-            self._guarded(self._connection.executemany, statement.text, rows)
+            values = [[row[name] for name in statement.names] for row in rows]
+            self._guarded(self._connection.executemany, statement.text, values)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         if self._after is None:

@@ -49,10 +49,9 @@ def test_every_statement_finds_its_rows_by_an_index(module, sqlite_path):
     seen = 0
     scans = set()
     for name, sql in statements(module):
-        text = for_sqlite(sql).text
-        lists = set(re.findall(r"json_each\(:(\w+)\)", text))
-        named = {word: "[]" if word in lists else 1 for word in re.findall(r"(?<!:):(\w+)", text)}
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", named).fetchall()
+        statement = for_sqlite(sql)
+        values = ["[]" if name in statement.lists else 1 for name in statement.names]
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", values).fetchall()
         seen += 1
         if any(READS_A_TABLE.match(step[3]) for step in plan):
             scans.add(f"{module}.{name}")

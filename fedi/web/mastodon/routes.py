@@ -27,9 +27,11 @@ from fedi.web.mastodon import (
     timelines,
 )
 
+# The router tries the routes that begin alike one after the other: posting comes before what is done to a post.
 MODULES = (
+    statuses,
     accounts, announcements, context, emojis, filters, grouped_notifications, instance, interactions, lists, markers, media, notifications,
-    polls, preferences, profile, relationships, reports, search, statuses, streaming, timelines,
+    polls, preferences, profile, relationships, reports, search, streaming, timelines,
     decisions, placeholders,
 )  # fmt: skip
 
