@@ -118,6 +118,20 @@ def render_problem(request: Request, problem: Problem, *, request_id: str) -> Re
             return _page(request, t, problem, headers=headers, request_id=request_id)
 
 
+def render_unreadable(status: int) -> Response:
+    """The answer to what could not be read as a request at all, so that nobody knows what it asked for."""
+    code, sentence = _BY_STATUS.get(status, _BY_STATUS[400])
+    body = {
+        "type": f"urn:fedi:problem:{code}",
+        "code": code,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence,
+        "error": sentence,
+    }
+    return Response(text=json.dumps(body), status=status, content_type="application/problem+json")
+
+
 def _challenge(problem: Problem, surface: Surface) -> str:
     if surface == "oauth" and problem.extra.get("oauth_error") == "invalid_client":
         return 'Basic realm="fedi"'

@@ -7,13 +7,18 @@ headers) is spared. Whatever is unusual goes on to the application: see :mod:`fe
 from asyncio import AbstractEventLoop
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web import BaseRequest, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
 from fedi.web.again import ANSWERS, Answers
+from fedi.web.errors import render_unreadable
+
+log = structlog.get_logger("fedi.web")
 
 
 class Connection(RequestHandler):
@@ -59,6 +64,22 @@ class Connection(RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         return True
 
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        """What is no HTTP gets its 400, and one line in the log: whoever scans the port writes no traces there."""
+        has_left = isinstance(exc, ConnectionResetError)
+        if not has_left and (status >= 500 or request.writer.output_size > 0):
+            return super().handle_error(request, status, exc, message)
+        log.info("unreadable", detail=f"{type(exc).__name__}: {message or ''}"[:200])
+        response = render_unreadable(400 if has_left else status)
+        response.force_close()
+        return response
+
     def _address(self) -> str:
         if self._peer is None:
             name = self.peername
@@ -67,8 +88,11 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
+    """Bodies come to the application as they were sent: nobody makes us inflate them."""
+
     def __init__(self, of: web.Server, answers: Answers) -> None:
-        super().__init__(of.request_handler, request_factory=of.request_factory, **of._kwargs)  # noqa: SLF001 - its settings
+        settings = {**of._kwargs, "auto_decompress": False}  # noqa: SLF001 - its settings
+        super().__init__(of.request_handler, request_factory=of.request_factory, **settings)
         self.answers = answers
 
     def __call__(self) -> Connection:

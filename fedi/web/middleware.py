@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp.web import Request, Response, StreamResponse
 
-from fedi.errors import Problem
+from fedi.errors import ClientFault, Problem
+from fedi.i18n import _
 from fedi.web.addresses import IPNetwork, find_client_address, limit_key
 from fedi.web.again import ANSWERS, Answers, Counted, Standing
 from fedi.web.callers import find_grant
@@ -59,6 +60,7 @@ def install(app: web.Application) -> None:
 @web.middleware
 async def answer(request: Request, handler: Handler) -> StreamResponse:
     try:
+        _refuse_nul(request.raw_path)
         if request.method == "OPTIONS" and is_cross_origin(request.path):
             return _preflight(request)
         if request.path.startswith("/api/"):
@@ -74,9 +76,22 @@ async def answer(request: Request, handler: Handler) -> StreamResponse:
         return render_problem(request, problem, request_id=request_id(request))
     except Exception as error:  # the one place where our own bugs become an answer
         fault = problem_from(error)
-        if fault.code == "server-error":
+        if fault.code == "server-error" and not _has_left(request, error):
             log.exception("failed", method=request.method, path=request.path, request_id=request_id(request))
         return render_problem(request, fault, request_id=request_id(request))
+
+
+def _refuse_nul(target: str) -> None:
+    """A NUL names nothing, and PostgreSQL cannot even look for it. Raises ``ClientFault``."""
+    if "%00" in target:
+        if "%00" in target.partition("?")[0]:
+            raise ClientFault("not-found", _("Nothing is here."), status=404)
+        raise ClientFault("bad-request", _("The request cannot be read."), status=400)
+
+
+def _has_left(request: Request, error: Exception) -> bool:
+    """Whether it failed only because the client went away while it was read or answered."""
+    return isinstance(error, ConnectionResetError) and (request.transport is None or request.transport.is_closing())
 
 
 def _kept(request: Request, response: StreamResponse) -> StreamResponse:

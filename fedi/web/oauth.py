@@ -326,7 +326,7 @@ def _basic(request: Request) -> tuple[str, str] | None:
         client_id, _sep, client_secret = base64.b64decode(text.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
-    return unquote_plus(client_id), unquote_plus(client_secret)
+    return unquote_plus(client_id).replace("\0", ""), unquote_plus(client_secret)
 
 
 def _fault(

@@ -5,6 +5,7 @@ Names may nest with brackets: ``poll[options][]``, ``fields_attributes[0][name]`
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +18,7 @@ from fedi.errors import ClientFault
 MAX_FIELDS = 1000
 MAX_DEPTH = 6  # of brackets; the deepest documented name has three
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TRUE = frozenset({"true", "1", "on", "t", "yes"})
 _FALSE = frozenset({"false", "0", "off", "f", "no", ""})
 
@@ -162,7 +164,9 @@ async def read_params(request: Request) -> Params:
     if known is None:
         values = nest(list(request.query.items()))
         if request.can_read_body:
-            values = _merged(values, await _read_body(request))
+            body = await _read_body(request)
+            _check_text(body)
+            values = _merged(values, body)
         known = request[_PARAMS] = Params(values)
     return known
 
@@ -182,6 +186,21 @@ async def _read_body(request: Request) -> Mapping[str, Any]:
     if content_type in {"application/octet-stream", "text/plain"}:  # sent without, or with a careless, type
         return nest(_pairs(body))
     raise ClientFault("unsupported-media-type", "Send parameters as JSON or as a form.", status=415)
+
+
+def _check_text(value: object) -> None:
+    """Raises ``ClientFault`` 422 for what no database here stores: NUL, and halves of characters."""
+    match value:
+        case str():
+            if "\0" in value or (not value.isascii() and _SURROGATE.search(value)):
+                raise ClientFault("bad-text", "The text contains characters that are not allowed.")
+        case list():
+            for item in value:
+                _check_text(item)
+        case Mapping():
+            for name, item in value.items():
+                _check_text(name)
+                _check_text(item)
 
 
 def _pairs(body: bytes) -> list[tuple[str, Any]]:

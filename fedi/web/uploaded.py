@@ -20,11 +20,12 @@ async def read_upload(request: Request, *, files: int = 1) -> AsyncIterator[Para
     413 beyond."""
     longest = files * int(request.app[CONFIG].media.max_image_size) + _FORM_BYTES
     larger = request.clone(client_max_size=longest)
+    is_sent = larger.can_read_body
     params = await read_params(larger)
     try:
         yield params
     finally:
-        for value in (await larger.post()).values():
+        for value in (await larger.post()).values() if is_sent else ():
             if isinstance(value, FileField):
                 value.file.close()
 
