@@ -83,9 +83,8 @@ class Inbox:
         self._refuse(claim.key_id)
         if self._uris.is_on_our_host(claim.key_id):
             raise invalid("a key of ours")
-        wait_s = self._requests.take(host_of(claim.key_id))
-        if wait_s is not None:
-            raise too_many(wait_s)
+        # Before it is known who asks, only together with where from: anybody can name the key of somebody else.
+        _take(self._requests, f"{host_of(claim.key_id)} {peer()}")
         httpsig.check_form(claim, request, now_s)
         document = parse_json(request.body)
         actor = _actor_of(document)
@@ -96,8 +95,12 @@ class Inbox:
             return
         found = await self._check_signature(claim, request, found)
         self._refuse(found.key.owner)
+        host = host_of(claim.key_id)
+        _take(self._requests, host)
+        if found.actor is not None:
+            _take(self._new_actors, host)
         if self._on_verified is not None:
-            self._on_verified(host_of(claim.key_id))
+            self._on_verified(host)
         if self._is_replayed(claim):
             return
         activity = parse_activity(document, self._rules)
@@ -120,9 +123,7 @@ class Inbox:
             brief = await self._db.read(lambda tx: briefs.find_actor(tx, actor))
             if brief is None:
                 return None  # the largest class of junk: somebody unknown is gone, or changed
-        wait_s = self._new_actors.take(host_of(claim.key_id))
-        if wait_s is not None:
-            raise too_many(wait_s)
+        _take(self._new_actors, f"{host_of(claim.key_id)} {peer()}")
         try:
             return await self._keyring.fetch(claim.key_id, asked_by=peer())
         except Unreachable as away:
@@ -286,6 +287,12 @@ def refusal(decision: Decision, url: str) -> PeerFault:
 
 def too_many(wait_s: int) -> PeerFault:
     return PeerFault("too-many-requests", "Too many requests. Try again later.", status=429, retry_after_s=wait_s)
+
+
+def _take(rates: Rates, key: str) -> None:
+    wait_s = rates.take(key)
+    if wait_s is not None:
+        raise too_many(wait_s)
 
 
 def _actor_of(document: Mapping[str, Any]) -> str:

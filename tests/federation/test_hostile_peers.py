@@ -2,11 +2,16 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
 from fedi.activitypub import httpsig
 from fedi.activitypub.followers_sync import followers_digest
+from fedi.activitypub.keys import generate_rsa, load_signing_key
+from fedi.activitypub.signed_request import SignedRequest
+from fedi.errors import PeerFault
+from fedi.inbox.rates import Rates
 from fedi.outbox.draft import Draft
 from fedi.store import relations
 from tests.support.peers import CONTEXT, PUBLIC, FakePeer
@@ -170,3 +175,28 @@ async def test_a_hint_takes_the_body_of_nobody_else(node, peer, evil, lena):
     assert (await evil.post(node.inbox, create, mallory))[0] == 202
     await node.settle()
     assert await node.rows("SELECT 1 FROM body WHERE data = :data", data=create) == [(1,)]
+
+
+async def test_who_only_names_the_key_of_a_host_does_not_use_up_what_that_host_may_send(node, peer, lena):
+    alice = peer.add_actor("alice")
+    await known(node, peer, alice)
+    inbox, clock = node.instance.inbox, node.clock
+    inbox._requests = Rates(clock=clock, count=3, per_s=3600, burst=3)
+    inbox._new_actors = Rates(clock=clock, count=3, per_s=3600, burst=3)
+
+    def request(body: bytes, *, name: str, key=None) -> SignedRequest:
+        signing = alice.rsa if key is None else key
+        headers = httpsig.sign_request(
+            "cavage", "POST", node.inbox, body=body, key=replace(signing, id=name), now_s=int(time.time())
+        )
+        return SignedRequest(method="POST", raw_path="/inbox", headers=headers.items(), body=body, origin=node.origin)
+
+    forger = load_signing_key(generate_rsa().private_pem, id="")
+    for number in range(6):
+        body = json.dumps(peer.activity("Create", alice, peer.note(alice, str(number)))).encode()
+        for name in (alice.rsa.id, f"{peer.origin}/users/nobody{number}#main-key"):
+            with pytest.raises(PeerFault) as refused:
+                await inbox.receive(request(body, name=name, key=forger), peer=lambda: "192.0.2.66")
+    assert refused.value.status == 429  # the forger is stopped
+    body = json.dumps(peer.activity("Create", alice, peer.note(alice, "mine"))).encode()
+    await inbox.receive(request(body, name=alice.rsa.id), peer=lambda: "192.0.2.1")  # and she is not
