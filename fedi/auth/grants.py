@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fedi.auth.scopes import covers, render_scopes
 from fedi.auth.tokens import Tokens, hash_secret, make_secret
@@ -51,10 +52,19 @@ def check_redirect_uri(uri: str) -> None:
     """
     scheme = _SCHEME.fullmatch(uri)
     readable = uri.isprintable() and " " not in uri and "#" not in uri and len(uri) <= MAX_URI_CHARACTERS
-    if scheme is None or not readable or scheme[1].lower() in _REFUSED_SCHEMES:
+    if scheme is None or not readable or scheme[1].lower() in _REFUSED_SCHEMES or not _has_parts(uri):
         raise ClientFault(
             "bad-redirect-uri", _("The redirect URI “%(uri)s” cannot be used."), params={"uri": uri[:200]}
         )
+
+
+def _has_parts(uri: str) -> bool:
+    """Whether its host can be named to the person who is asked for consent."""
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return False
+    return True
 
 
 def is_challenge(text: str) -> bool:

@@ -11,7 +11,7 @@ from fedi.store.database import Tx
 from fedi.web.callers import require
 from fedi.web.entities.others import marker_value
 from fedi.web.keys import CLOCK, DATABASE
-from fedi.web.mastodon.answers import answer_value
+from fedi.web.mastodon.answers import MAX_INT, answer_value
 from fedi.web.params import read_params
 
 TIMELINES = ("home", "notifications")
@@ -37,7 +37,7 @@ async def set_markers(request: Request) -> Response:
         group = params.group(timeline)
         last = None if group is None else group.text("last_read_id")
         if last is not None:
-            if not (last.isascii() and last.isdigit() and len(last) <= 19):
+            if not (last.isascii() and last.isdigit() and len(last) <= 19 and int(last) <= MAX_INT):
                 raise ClientFault("parameter-invalid", _("A place in a timeline is the id of a post or notification."))
             read[timeline] = last
     now_ms = request.app[CLOCK].ms()
