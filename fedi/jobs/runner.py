@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias, assert_never
 
 import structlog
@@ -49,7 +50,7 @@ class Dead:
 class Ending:
     """Its effect outside is there, so the next job of its key may start; ``written`` ends it in the database."""
 
-    written: Awaitable[None]
+    written: asyncio.Future[None]
 
 
 DONE: Literal["done"] = "done"  # the runner ends the job
@@ -92,7 +93,7 @@ class JobRunner:
         self._counts: dict[str, int] = {}
         self._lanes: dict[str, dict[str, int]] = {}
         self._chains: dict[tuple[str, str], deque[Job]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._due: set[str] = set()  # kinds that may have something to claim
         self._crowded: set[str] = set()  # kinds whose last claim took as many as it might
         self._full: dict[str, set[str]] = {}  # lanes that were full after it
@@ -286,17 +287,18 @@ class JobRunner:
             self._let_go(job)
             return
         if isinstance(result, Ending):
-            self._spawn(self._see_off(job, result))
+            self._tasks.add(result.written)
+            result.written.add_done_callback(partial(self._see_off, job))
             return
         await self._verdicts.add(self._verdict(job, result, followers))
         self._let_go(job)
 
-    async def _see_off(self, job: Job, ending: Ending) -> None:
-        try:
-            await ending.written
-        except Exception:  # noqa: BLE001 - like a failing handler
-            # Its lease ends by itself, and it runs again.
-            _log.exception("job-not-ended", kind=job.kind, job=job.id)
+    def _see_off(self, job: Job, written: asyncio.Future[None]) -> None:
+        self._tasks.discard(written)
+        if written.cancelled():
+            return  # we stop, and its lease is given back
+        if (fault := written.exception()) is not None:  # its lease ends by itself, and it runs again
+            _log.error("job-not-ended", kind=job.kind, job=job.id, exc_info=fault)
         self._let_go(job)
 
     async def _handle(self, job: Job) -> Result:

@@ -32,6 +32,7 @@ READS_PER_SNAPSHOT: Final = 16
 PAGE_CACHE_KIB: Final = 24 * 1024
 BUSY_TIMEOUT_S: Final = 5.0
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
+WAL_PAGES: Final = 4000  # then they go back into the file; fewer would be written more often than they change
 
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID}
 
@@ -356,6 +357,7 @@ def _connect(path: Path, *, durable: bool) -> sqlite3.Connection:
         f"synchronous = {'FULL' if durable else 'OFF'}",  # FULL, because a receipt is a promise
         f"cache_size = -{PAGE_CACHE_KIB}",
         f"journal_size_limit = {WAL_KEPT_BYTES}",
+        f"wal_autocheckpoint = {WAL_PAGES}",
         "foreign_keys = ON",
         "mmap_size = 0",
         "temp_store = MEMORY",

@@ -143,7 +143,7 @@ async def test_the_connections_are_set_as_the_operators_were_promised(tmp_path):
         names = ("journal_mode", "synchronous", "query_only", "wal_autocheckpoint", "mmap_size", "foreign_keys")
         return [await tx.value(f"PRAGMA {name}") for name in names]
 
-    assert await db.write("settings", settings) == ["wal", 2, 0, 1000, 0, 1]
+    assert await db.write("settings", settings) == ["wal", 2, 0, 4000, 0, 1]
     assert await db.read(settings) == ["wal", 2, 1, 0, 0, 1]
     assert await db.read_now(settings) == ["wal", 2, 1, 0, 0, 1]
     await db.close()
