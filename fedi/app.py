@@ -184,6 +184,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             keyring=keyring,
         )
         lookups = Lookups(units=units, rules=rules, clock=clock)
+        tokens = Tokens(database=database, clock=clock)
         tools = Tools(
             db=database,
             clock=clock,
@@ -196,6 +197,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             posts=config.posts,
             media_base=f"{config.origin}/media/",
             instance_account=actor.id,
+            forget_tokens=tokens.forget_all,
         )
         outbox = Outbox(tools)
         deliverer = Deliverer(
@@ -291,7 +293,7 @@ async def open_instance(config: Config, clock: Clock | None = None) -> AsyncIter
             resolver=resolver,
             keyring=keyring,
             passwords=passwords,
-            tokens=Tokens(database=database, clock=clock),
+            tokens=tokens,
             files=files,
             uploads=uploads,
             copies=copies,

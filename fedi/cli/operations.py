@@ -40,6 +40,8 @@ async def _local(tx: Tx, name: str) -> Account:
     account = await accounts.find_by_handle(tx, name.removeprefix("@"), "")
     if account is None:
         raise ClientFault("account-unknown", "There is no local account of this name.", status=404)
+    if account.gone_at is not None:
+        raise ClientFault("account-deleted", "This account was deleted.", status=410)
     return account
 
 

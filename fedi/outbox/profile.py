@@ -17,7 +17,7 @@ from fedi.outbox.acts import HIGH
 from fedi.outbox.address import list_destinations, to_destinations
 from fedi.outbox.changes import ChangeActs
 from fedi.outbox.compose import find_emojis, read_words
-from fedi.store import accounts, keys, relations, statuses, users
+from fedi.store import accounts, keys, oauth, relations, statuses, users
 from fedi.store.database import Tx
 from fedi.store.paging import Window
 from fedi.streaming.hub import Event
@@ -95,8 +95,9 @@ class ProfileActs(ChangeActs):
         await self.send(tx, document, by=account, to=to, now_ms=now_ms)
 
     async def delete_account(self, account: AccountId) -> None:
-        """Takes an account and everything it wrote away, in steps that may be repeated. Its name stays taken, its
-        keys stay until the message is delivered."""
+        """Takes an account and everything it wrote away, in steps that may be repeated. With the first one nobody can
+        use it any more, and its e-mail address and password are gone. Its name stays taken; its keys stay, so that the
+        message can be delivered and checked."""
         now_ms = self.now()
         author = await self.db.write("say that an account goes", partial(self._say_gone, account, now_ms))
         if author is not None:
@@ -125,6 +126,9 @@ class ProfileActs(ChangeActs):
         body = finish(document, for_signature=True)
         await self.send(tx, document, body=body, by=author, to=to, now_ms=now_ms, priority=HIGH, forwardable=True)
         await accounts.mark_gone(tx, account, now_ms)
+        await oauth.drop_access_of_account(tx, account)
+        await users.drop_user(tx, account)
+        tx.after_commit(self.tools.forget_tokens)
         self.publish(tx, Event(kind="actor", author=account))
         await statuses.put_tombstone(tx, author.uri, author.uri, now_ms)
         return author
@@ -137,7 +141,7 @@ class ProfileActs(ChangeActs):
 
     async def _forget(self, account: AccountId, now_ms: int, tx: Tx) -> None:
         await relations.drop_relations(tx, account)
-        await users.drop_user(tx, account)
+        await users.drop_private(tx, account)
         gone = await accounts.find_account(tx, account)
         assert gone is not None
         await accounts.update_profile(

@@ -1,5 +1,6 @@
 """What the outbox is given by ``app.py``, and the small protocols through which it knows other rooms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,7 +59,7 @@ class Nobody:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """``media_base`` is the URL under which the media folder is served, with a slash at its end; ``instance_account``
-    is the server's own actor, which signs reports."""
+    is the server's own actor, which signs reports; ``forget_tokens`` is called when some have ended."""
 
     db: Database
     clock: Clock
@@ -71,3 +72,4 @@ class Tools:
     posts: PostsConfig = field(default_factory=PostsConfig)
     media_base: str = ""
     instance_account: AccountId | None = None
+    forget_tokens: Callable[[], None] = lambda: None

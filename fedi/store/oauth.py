@@ -160,7 +160,11 @@ SELECT t.id, t.app, t.account, t.scopes, u.confirmed_at, a.gone_at
   LEFT JOIN account a ON a.id = t.account
  WHERE t.token_hash = :token_hash"""
 DROP_ACCESS = "DELETE FROM token WHERE token_hash = :token_hash AND app = :app"
-DROP_ACCESS_OF_ACCOUNT = "DELETE FROM token WHERE account = :account"
+DROP_ACCESS_OF_ACCOUNT = (
+    "DELETE FROM token WHERE account = :account",
+    "DELETE FROM oauth_code WHERE account = :account",
+    "DELETE FROM web_session WHERE account = :account",
+)
 
 
 async def put_token(
@@ -193,8 +197,10 @@ async def drop_token(tx: Tx, token_hash: str, *, app: int) -> bool:
     return await tx.run(DROP_ACCESS, token_hash=token_hash, app=app) == 1
 
 
-async def drop_tokens_of_account(tx: Tx, account: AccountId) -> int:
-    return await tx.run(DROP_ACCESS_OF_ACCOUNT, account=account)
+async def drop_access_of_account(tx: Tx, account: AccountId) -> None:
+    """Ends its sessions and tokens, and the codes that were to become some."""
+    for statement in DROP_ACCESS_OF_ACCOUNT:
+        await tx.run(statement, account=account)
 
 
 INSERT_SESSION = """

@@ -23,6 +23,15 @@ SET_LOCALE = "UPDATE local_user SET locale = :locale WHERE account = :account"
 SET_ROLE = "UPDATE local_user SET role = :role WHERE account = :account"
 CONFIRM = "UPDATE local_user SET confirmed_at = :now_ms WHERE account = :account AND confirmed_at IS NULL"
 DROP_USER = "DELETE FROM local_user WHERE account = :account"
+DROP_PRIVATE = (
+    "DELETE FROM list_member WHERE list IN (SELECT id FROM list WHERE account = :account)",
+    "DELETE FROM list WHERE account = :account",
+    "DELETE FROM bookmark WHERE account = :account",
+    "DELETE FROM thread_mute WHERE account = :account",
+    "DELETE FROM marker WHERE account = :account",
+    "DELETE FROM notification WHERE account = :account",
+    "DELETE FROM idempotency WHERE account = :account",
+)
 
 
 def fold_email(email: str) -> str:
@@ -92,3 +101,9 @@ async def confirm(tx: Tx, account: AccountId, now_ms: int) -> bool:
 
 async def drop_user(tx: Tx, account: AccountId) -> None:
     await tx.run(DROP_USER, account=account)
+
+
+async def drop_private(tx: Tx, account: AccountId) -> None:
+    """What only this person could see: lists, bookmarks, notifications, places in timelines."""
+    for statement in DROP_PRIVATE:
+        await tx.run(statement, account=account)

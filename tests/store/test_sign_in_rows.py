@@ -78,7 +78,31 @@ async def test_a_token_brings_what_must_be_known_of_its_owner(db, clock):
     assert (await db.read(lambda tx: oauth.find_token(tx, "of-app"))).account is None
     assert not await db.write("other app", lambda tx: oauth.drop_token(tx, "of-ann", app=4))
     assert await db.write("own app", lambda tx: oauth.drop_token(tx, "of-ann", app=3))
-    assert await db.write("all", lambda tx: oauth.drop_tokens_of_account(tx, ANN)) == 0
+
+
+async def test_all_access_of_an_account_ends_together(db, clock):
+    await add_ann(db, clock)
+    other = AccountId(ANN + 1)
+    for account, name in ((ANN, "ann"), (other, "other")):
+
+        async def give(tx, account=account, name=name):
+            await oauth.put_token(tx, token_hash=name, app=3, account=account, scopes="read", now_ms=1)
+            await oauth.put_session(tx, id_hash=name, account=account, now_ms=1, expires_at=50)
+            await oauth.put_code(
+                tx,
+                code_hash=name,
+                app=3,
+                account=account,
+                redirect_uri="x",
+                scopes="read",
+                challenge=None,
+                expires_at=50,
+            )
+
+        await db.write("give", give)
+    await db.write("end", lambda tx: oauth.drop_access_of_account(tx, ANN))
+    for table in ("token", "web_session", "oauth_code"):
+        assert await db.read(lambda tx, table=table: tx.all(f"SELECT account FROM {table}")) == [(other,)]
 
 
 async def test_a_session_lasts_until_its_end_and_only_while_its_owner_is_here(db, clock):
