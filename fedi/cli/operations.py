@@ -41,7 +41,7 @@ async def _local(tx: Tx, name: str) -> Account:
     if account is None:
         raise ClientFault("account-unknown", "There is no local account of this name.", status=404)
     if account.gone_at is not None:
-        raise ClientFault("account-deleted", "This account was deleted.", status=410)
+        raise ClientFault("account-gone", "This account was deleted by its owner.", status=410)
     return account
 
 

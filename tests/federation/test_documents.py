@@ -7,6 +7,7 @@ import pytest
 
 from fedi.inbox.actors import put_actor
 from fedi.outbox.draft import Draft
+from fedi.outbox.profile import ProfileDraft
 from fedi.store import relations, statuses
 from tests.support.node import open_node
 from tests.support.peers import PUBLIC
@@ -179,6 +180,35 @@ async def test_followers_by_page_or_only_how_many(node, peer, lena):
     assert (status, json.loads(body)["orderedItems"]) == (200, [friend.id])
     status, _, _ = await peer.get(f"{node.origin}/users/lena/followers_synchronization")
     assert status == 401
+
+
+async def test_who_follows_is_hidden_where_the_account_says_so_and_how_many_never(node, peer, lena):
+    friend, idol = peer.add_actor("friend"), peer.add_actor("idol")
+    await follow(node, peer, friend, lena)
+    stored = await follow(node, peer, idol, lena)
+    await node.instance.database.write(
+        "test",
+        lambda tx: relations.put_follow(
+            tx, follower=lena.id, target=stored.id, state="accepted", uri=None, now_ms=node.clock.ms()
+        ),
+    )
+    for part, people in (("followers", [idol.id, friend.id]), ("following", [idol.id])):
+        _, _, shown = await read(node, f"/users/lena/{part}")
+        assert (shown["totalItems"], shown["first"]) == (len(people), f"{lena.uri}/{part}?page=true")
+        assert (await read(node, f"/users/lena/{part}?page=true"))[2]["orderedItems"] == people
+    await node.instance.outbox.update_profile(lena.id, ProfileDraft(hide_collections=True))
+    for part, total in (("followers", 2), ("following", 1)):
+        for path in (f"/users/lena/{part}", f"/users/lena/{part}?page=true", f"/users/lena/{part}?page=true&max_id=9"):
+            for reader in (None, friend):
+                _, _, body = await peer.get(node.origin + path, reader)
+                shown = json.loads(body)
+                assert shown["totalItems"] == total
+                assert not {"first", "items", "orderedItems", "next"} & shown.keys()
+    _, _, body = await peer.get(f"{node.origin}/users/lena/followers_synchronization", friend)
+    assert sorted(json.loads(body)["orderedItems"]) == sorted([friend.id, idol.id])
+    _, _, page = await node.get("/@lena", accept="text/html")
+    assert b"2 followers" in page
+    assert b"follows 1" in page
 
 
 async def test_replies_of_ones_own_first_then_those_of_others(node, peer, lena):

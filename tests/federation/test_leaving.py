@@ -128,7 +128,7 @@ async def test_keys_of_others_are_still_changed_and_those_of_the_deleted_sign_th
     await node.instance.outbox.delete_account(lena.id)
     with pytest.raises(ClientFault) as caught:
         await command(node, "key rotate", name="lena")
-    assert caught.value.code == "account-deleted"
+    assert caught.value.code == "account-gone"
     with pytest.raises(ClientFault):
         await command(node, "token create", name="lena", scopes="read")
     await node.settle("deliver")

@@ -62,7 +62,6 @@ async def show_profile(request: Request) -> StreamResponse:
         joined=api_time(account.created_at),
         summary=" ".join(html_to_text(account.note).split())[:200] or f"@{account.username}",
         indexable=account.indexable,
-        hide_collections=account.hide_collections,
         suspended=None if decision is None else {"until_ms": decision.until * 1000, "reasons": reasons_of([decision])},
         entries=entries,
         older=page.older if page is not None and entries else None,
