@@ -36,6 +36,7 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
     404: ("not-found", _("Nothing is here.")),
     405: ("method-not-allowed", _("This address does not take that method.")),
     406: ("not-acceptable", _("This is not available in the form you asked for.")),
+    408: ("too-slow", _("The request cannot be read.")),
     410: ("gone", _("What was here has been deleted.")),
     411: ("length-required", _("The request must say its length.")),
     413: ("too-large", _("What you sent is too large.")),

@@ -3,6 +3,7 @@
 Inboxes answer only after the activity is on disk. Documents look the same for what is private and what is missing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,12 +13,14 @@ from aiohttp.web import Request, Response
 from fedi.activitypub.json_body import MAX_BODY_BYTES
 from fedi.activitypub.signed_request import SignedRequest
 from fedi.errors import PeerFault
+from fedi.i18n import _
 from fedi.remote.client import is_document_type
 from fedi.web import discovery, documents
 from fedi.web.keys import INBOX, URIS
 from fedi.web.middleware import limit_of_address
 
 VARY = "Accept, Signature"
+BODY_S = 30  # for at most a mebibyte, from a server
 NAME = r"{name:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?}"
 NUMBER = r"{id:[0-9]{1,18}}"
 TOKEN = r"{token:[A-Za-z0-9_-]{1,64}}"  # noqa: S105 - a path segment
@@ -64,7 +67,7 @@ async def post_inbox(request: Request) -> Response:
 
 
 async def read_signed(request: Request) -> SignedRequest:
-    """The request with its raw body. Raises :class:`PeerFault` 413 and 415."""
+    """The request with its raw body. Raises :class:`PeerFault` 408, 413 and 415."""
     # The server inflates compressed bodies before us: a digest would be taken over other bytes than were sent.
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise PeerFault("compressed", "Send the body as it is, without compression.", status=415)
@@ -73,10 +76,14 @@ async def read_signed(request: Request) -> SignedRequest:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise PeerFault("too-slow", _("The request cannot be read."), status=408) from None
     return SignedRequest(
         method=request.method,
         raw_path=request.raw_path,

@@ -4,7 +4,7 @@ The request is parsed and delimited as ever; only what would follow (a task, the
 headers) is spared. Whatever is unusual goes on to the application: see :mod:`fedi.web.again` for what is kept.
 """
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle
 from typing import Any
 
 import structlog
@@ -18,18 +18,35 @@ from aiohttp.web_protocol import RequestHandler
 from fedi.web.again import ANSWERS, Answers
 from fedi.web.errors import render_unreadable
 
+FIRST_REQUEST_S = 60  # until the head of a connection's first request is there
+
 log = structlog.get_logger("fedi.web")
 
 
 class Connection(RequestHandler):
     """aiohttp's connection. This class is all that knows its inside; ``test_front.py`` pins it."""
 
-    __slots__ = ("_answers", "_peer")
+    __slots__ = ("_answers", "_patience", "_peer")
 
     def __init__(self, server: "Server", *, loop: AbstractEventLoop, **settings: Any) -> None:
         super().__init__(server, loop=loop, **settings)
         self._answers = server.answers
         self._peer: str | None = None
+        self._patience: TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self._patience = self._loop.call_later(FIRST_REQUEST_S, self._end_if_silent)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _end_if_silent(self) -> None:
+        """Later ones end by the time that connections are kept alive; aiohttp would wait for the first for ever."""
+        if self._request_count == 0:
+            self.force_close()
 
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter

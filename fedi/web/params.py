@@ -4,6 +4,7 @@ Clients mix them: some send POST parameters in the query, some a body with DELET
 Names may nest with brackets: ``poll[options][]``, ``fields_attributes[0][name]``, ``media_attributes[][id]``.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,10 @@ from aiohttp import web
 from aiohttp.web import FileField, Request
 
 from fedi.errors import ClientFault
+from fedi.i18n import _
 
 MAX_FIELDS = 1000
+BODY_S = 300  # a picture from a telephone far out in the country
 MAX_DEPTH = 6  # of brackets; the deepest documented name has three
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -164,7 +167,11 @@ async def read_params(request: Request) -> Params:
     if known is None:
         values = nest(list(request.query.items()))
         if request.can_read_body:
-            body = await _read_body(request)
+            try:
+                async with asyncio.timeout(BODY_S):
+                    body = await _read_body(request)
+            except TimeoutError:
+                raise ClientFault("too-slow", _("The request cannot be read."), status=408) from None
             _check_text(body)
             values = _merged(values, body)
         known = request[_PARAMS] = Params(values)

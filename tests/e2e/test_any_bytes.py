@@ -26,7 +26,7 @@ from fedi.auth.scopes import KNOWN
 from fedi.outbox.draft import Draft
 from fedi.store import oauth
 from fedi.store.database import Tx
-from fedi.web import front
+from fedi.web import federation, front, params
 from tests.support.node import Node, open_node
 from tests.support.peers import client_session
 
@@ -358,5 +358,27 @@ async def exchange(port: int, sent: bytes, *, leaves: bool) -> bytes:
             return await reader.read(1 << 20)
     except (ConnectionError, TimeoutError):
         return b""
+    finally:
+        writer.close()
+
+
+async def test_who_is_too_slow_is_let_go(house, monkeypatch):
+    monkeypatch.setattr(front, "FIRST_REQUEST_S", 0.05)
+    monkeypatch.setattr(federation, "BODY_S", 0.05)
+    monkeypatch.setattr(params, "BODY_S", 0.05)
+    assert await first_line(house.port, b"") == b""
+    assert await first_line(house.port, b"GET / HTTP/1.1\r\nHost: x\r\nX: ") == b""
+    for path, kind in (("/inbox", "application/activity+json"), ("/api/v1/apps", "application/json")):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: 9\r\n\r\n{{"
+        assert (await first_line(house.port, head.encode())).startswith(b"HTTP/1.1 408 ")
+
+
+async def first_line(port: int, sent: bytes) -> bytes:
+    """What the server says by itself; nothing if it ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    try:
+        async with asyncio.timeout(10):
+            return await reader.readline()
     finally:
         writer.close()
