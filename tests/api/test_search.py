@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedi.store import relations
+from fedi.store import relations, statuses
 from fedi.web.lookups import Found
 from tests.support import shapes
 
@@ -71,6 +71,41 @@ async def test_statuses_and_accounts_by_their_addresses(api):
     api.lookup.urls["https://far.example/@far"] = Found(account=far.id)
     found = await search(ann, "https://far.example/@far", resolve="true", type="accounts")
     assert [account["acct"] for account in found["accounts"]] == [far.acct]
+
+
+async def test_the_page_of_a_known_post_finds_it_without_asking_anybody(api):
+    ann, far = await api.person("ann"), await api.stranger("far")
+    page = "https://far.example/@far/1"
+    status = await api.remote_post(far, url=page)
+    for reader, more in ((ann, {}), (ann, {"resolve": "true"}), (api.anybody, {})):
+        assert [one["id"] for one in (await search(reader, page, **more))["statuses"]] == [str(status)]
+    assert api.lookup.asked == []
+    for other in (page + "0", page.replace("https", "http"), page.upper(), "https://far.example:99999/", "http://["):
+        assert (await search(ann, other))["statuses"] == []
+
+
+async def test_a_page_belongs_to_its_own_server_and_to_one_post(api):
+    ann, far, evil = await api.person("ann"), await api.stranger("far"), await api.stranger("evil", "evil.example")
+    page = "https://far.example/@far/1"
+    await api.remote_post(evil, url=page)
+    assert (await search(ann, page))["statuses"] == []
+    true = await api.remote_post(far, url=page)
+    assert [one["id"] for one in (await search(ann, page))["statuses"]] == [str(true)]
+    await api.remote_post(far, url=page)
+    assert (await search(ann, page))["statuses"] == []
+    own = await ann.post("/api/v1/statuses", status="Mine")
+    await api.remote_post(evil, url=own["url"])
+    assert [one["id"] for one in (await search(ann, own["url"]))["statuses"]] == [own["id"]]
+
+
+async def test_the_page_of_a_post_that_may_not_be_read_finds_nothing(api):
+    ann, far = await api.person("ann"), await api.stranger("far")
+    pages = [f"https://far.example/@far/{number}" for number in range(2)]
+    await api.remote_post(far, url=pages[0], visibility="private")
+    gone = await api.remote_post(far, url=pages[1])
+    await api.db.write("delete", lambda tx: statuses.mark_deleted(tx, gone, api.clock.ms()))
+    for page in pages:
+        assert (await search(ann, page))["statuses"] == []
 
 
 async def test_an_address_opens_nothing_that_may_not_be_read(api):

@@ -6,7 +6,9 @@ from aiohttp import web
 from aiohttp.web import Request, Response
 
 from fedi.activitypub.uris import LocalActor, LocalStatus, LocalUris
-from fedi.ids import AccountId
+from fedi.activitypub.urls import is_same_server
+from fedi.errors import PeerFault
+from fedi.ids import AccountId, StatusId
 from fedi.ledger.routing import tag_surface
 from fedi.model.accounts import Account
 from fedi.store import accounts, relations, search, statuses
@@ -100,7 +102,7 @@ def handle_of(text: str, uris: LocalUris) -> tuple[str, str] | None:
 
 
 async def find_by_url(tx: Tx, url: str, uris: LocalUris) -> Found:
-    """What we know under a URI, or as a page of ours."""
+    """What we know under a URI, as a page of ours, or as the page of a post from elsewhere."""
     page = uris.find_page(url)
     if isinstance(page, LocalStatus):
         return Found(status=page.status_id)
@@ -110,7 +112,18 @@ async def find_by_url(tx: Tx, url: str, uris: LocalUris) -> Found:
     account_id = await accounts.find_id_by_uri(tx, url)
     if account_id is not None:
         return Found(account=account_id)
-    return Found(status=await statuses.find_id_by_uri(tx, url))
+    return Found(status=await statuses.find_id_by_uri(tx, url) or await find_at_page(tx, url))
+
+
+async def find_at_page(tx: Tx, url: str) -> StatusId | None:
+    """The one post whose page this is. A page is no identity: only posts of the page's own server, or by authors of it,
+    may claim one, and none has it if two do."""
+    claims = await search.list_statuses_at_page(tx, url)
+    try:
+        found = [one.id for one in claims if is_same_server(url, one.uri) or is_same_server(url, one.author)]
+    except PeerFault:
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 async def _accounts(tx: Tx, query: Query, found: Found, viewer: AccountId | None) -> list[Account]:
