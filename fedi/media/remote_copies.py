@@ -10,12 +10,14 @@ import os
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from fedi.activitypub.urls import is_same_server
+from fedi.activitypub.urls import host as host_of
+from fedi.activitypub.urls import is_same_server, parent_domains
 from fedi.clock import Clock
 from fedi.config import MediaConfig
 from fedi.errors import ClientFault, PeerFault, Unreachable
@@ -28,6 +30,7 @@ UNREACHABLE_FOR_MS = 5 * MINUTE_MS
 REFUSED_FOR_MS = 60 * MINUTE_MS
 MOST_FAILURES = 20_000
 AT_ONCE = 16
+AT_ONCE_OF_ONE = 4  # origin: a slow one must not keep readers from all others
 DEADLINES = Deadlines(connect_s=5, read_s=10, total_s=60)
 
 _NAME = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join(TYPES)})", re.ASCII)
@@ -43,6 +46,14 @@ class Copy:
 class _Entry:
     extension: str
     size_bytes: int
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Of one origin; ``waiting`` counts who has or wants one."""
+
+    free: asyncio.Semaphore
+    waiting: int = 0
 
 
 class _Head:
@@ -83,6 +94,7 @@ class RemoteCopies:
         self._failures: OrderedDict[str, tuple[int, ClientFault]] = OrderedDict()
         self._running: dict[str, asyncio.Task[Copy]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turns: dict[str, _Turns] = {}
 
     async def get(self, url: str) -> Copy:
         """A copy on our disk. Raises ``ClientFault``: 404 ``no-such-media``, 503 ``media-unreachable``."""
@@ -140,7 +152,7 @@ class RemoteCopies:
         return self._folder / key[:2] / f"{key}.{extension}"
 
     async def _fetch(self, key: str, url: str) -> Copy:
-        async with self._slots:
+        async with self._turn(url):
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._folder, prefix="part-", delete=False) as part:
                 sink = _Head(part)
@@ -173,6 +185,20 @@ class RemoteCopies:
                     Path(part.name).unlink(missing_ok=True)  # noqa: ASYNC240 - at once
         self._keep(key, entry)
         return self._copy(key, entry.extension)
+
+    @asynccontextmanager
+    async def _turn(self, url: str) -> AsyncIterator[None]:
+        """Names below one domain are one origin: they cost its owner nothing."""
+        origin = ([*parent_domains(host_of(url))][:-1] or [host_of(url)])[-1]
+        turns = self._turns.setdefault(origin, _Turns(asyncio.Semaphore(AT_ONCE_OF_ONE)))
+        turns.waiting += 1
+        try:
+            async with turns.free, self._slots:
+                yield
+        finally:
+            turns.waiting -= 1
+            if not turns.waiting:
+                del self._turns[origin]
 
     def _finished(self, key: str, task: "asyncio.Task[Copy]") -> None:
         self._running.pop(key, None)

@@ -1,6 +1,7 @@
 """Uploads, what is served of them, and copies of remote media. CVE rows: type by bytes, bounded decoder, no foreign
 names, no proxy loops."""
 
+import asyncio
 import base64
 import io
 import json
@@ -387,8 +388,6 @@ async def test_a_remote_picture_is_fetched_once_and_kept(house: House, peer: Fak
 
 
 async def test_readers_of_one_url_wait_for_one_download(house: House, peer: FakePeer):
-    import asyncio
-
     gate = asyncio.Event()
     peer.answer("/a.png", body=picture("PNG"), hold=gate)
     path = proxied(house, f"{peer.origin}/a.png")
@@ -399,6 +398,23 @@ async def test_readers_of_one_url_wait_for_one_download(house: House, peer: Fake
     gate.set()
     assert {(await one).status for one in asked} == {200}
     assert len(peer.fetched) == 1
+
+
+async def test_a_slow_origin_keeps_nobody_from_the_others(house: House, peer: FakePeer):
+    slow = await FakePeer.start("slow")
+    waiting = asyncio.Event()
+    slow.answer("*", hold=waiting)
+    peer.answer("/a.png", body=picture("PNG"))
+    many = [asyncio.create_task(house.anybody.ask("GET", proxied(house, f"{slow.origin}/{n}.png"))) for n in range(40)]
+    async with asyncio.timeout(5):
+        while len(slow.fetched) < 4:
+            await asyncio.sleep(0.01)
+    answer = await house.anybody.ask("GET", proxied(house, f"{peer.origin}/a.png"))
+    assert answer.status == 200
+    assert len(slow.fetched) == 4
+    waiting.set()
+    await asyncio.gather(*many)
+    await slow.stop()
 
 
 async def test_only_urls_we_signed_are_fetched(house: House, peer: FakePeer):
