@@ -200,3 +200,41 @@ async def test_who_only_names_the_key_of_a_host_does_not_use_up_what_that_host_m
     assert refused.value.status == 429  # the forger is stopped
     body = json.dumps(peer.activity("Create", alice, peer.note(alice, "mine"))).encode()
     await inbox.receive(request(body, name=alice.rsa.id), peer=lambda: "192.0.2.1")  # and she is not
+
+
+async def test_nothing_of_a_stranger_is_markup_on_our_pages(node, peer, lena):
+    bad = "\"'></bdi></title><script>alert(1)</script><img src=x onerror=alert(1)>"
+    url = "http://remote.localhost/%22%3E%3Cscript%3E?\"onload='x'"
+    shown = {"name": bad, "summary": bad, "url": url, "icon": {"type": "Image", "url": url, "name": bad}}
+    fields = [{"type": "PropertyValue", "name": bad, "value": bad}]
+    mallory = peer.add_actor("mallory", attachment=fields)
+    mallory.document.update(shown)
+    number = await node.instance.outbox.post(lena.id, Draft(text="Hello"))
+    tags = [
+        {"type": "Hashtag", "name": "#" + bad, "href": "javascript:alert(1)"},
+        {"type": "Emoji", "name": ":x:", "icon": {"type": "Image", "url": "javascript:alert(1)"}},
+        {"type": "Emoji", "name": ":" + bad + ":", "icon": {"type": "Image", "url": peer.origin + "/x.png"}},
+        {"type": "Mention", "name": bad, "href": lena.uri},
+    ]
+    pictures = [
+        {"type": "Image", "url": peer.origin + '/a"b.png', "name": bad},
+        {"type": "Link", "href": "javascript:x"},
+    ]
+    changes = {"tag": tags, "attachment": pictures, "inReplyTo": f"{lena.uri}/statuses/{number}", "url": "javascript:x"}
+    polls = {"type": "Question", "oneOf": [{"type": "Note", "name": bad}, {"type": "Note", "name": "b"}]}
+    for more in ({"content": bad, "summary": bad}, {"content": bad, "mediaType": "text/markdown"}, polls):
+        note = {**peer.note(mallory, **changes), **more}
+        assert await send(node, peer, peer.activity("Create", mallory, note), mallory) == 202
+    assert await node.value("SELECT COUNT(*) FROM status WHERE in_reply_to = :id", id=number) == 3
+    status, headers, page = await node.get(f"/@lena/{number}", accept="text/html")
+    assert status == 200
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    for forbidden in (b"<script", b"<img src=x", b'href="javascript:', b"</bdi></title>"):
+        assert forbidden not in page
+    _, _, context = await node.get(f"/api/v1/statuses/{number}/context", accept="application/json")
+    for reply in json.loads(context)["descendants"]:
+        assert "<script" not in reply["content"]
+        assert "<img" not in reply["content"]
+        assert all(one["url"].startswith(node.origin) for one in (*reply["emojis"], *reply["media_attachments"]))
+        assert reply["url"].startswith("http")
+        assert "<script" not in reply["account"]["note"] + "".join(f["value"] for f in reply["account"]["fields"])
