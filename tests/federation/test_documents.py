@@ -78,7 +78,7 @@ async def test_webfinger_answers_for_handle_actor_and_page(node, lena):
         ("?resource=acct:nobody@local", 404),
         ("?resource=acct:lena@elsewhere.example", 404),
         ("?resource=https://elsewhere.example/users/lena", 404),
-        ("?resource=%00", 404),
+        ("?resource=%00", 400),
     ],
 )
 async def test_webfinger_says_what_it_does_not_know(node, lena, query, status):
