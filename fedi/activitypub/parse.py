@@ -146,6 +146,8 @@ def _refs(fields: Fields, key: str) -> tuple[ObjectRef, ...]:
 
 
 def _ref(fields: Fields, key: str) -> ObjectRef | None:
+    if key not in fields.raw:
+        return None
     return next(iter(_refs(fields, key)), None)
 
 

@@ -97,10 +97,10 @@ class Fields:
 
     def recipients(self) -> "tuple[tuple[Uri, ...], tuple[Uri, ...], tuple[Uri, ...]]":
         """``to``, ``cc`` and ``audience``; the Public collection in its full form. Too many: :class:`PeerFault`."""
-        if sum(len(self.values(key)) for key in ("to", "cc", "audience")) > MAX_RECIPIENTS:
+        if len(self.values("to")) + len(self.values("cc")) + len(self.values("audience")) > MAX_RECIPIENTS:
             raise PeerFault("too-many-recipients")
-        to, cc, audience = (self.uris(key, MAX_RECIPIENTS) for key in ("to", "cc", "audience"))
-        return to, cc, audience
+        most = MAX_RECIPIENTS
+        return self.uris("to", most), self.uris("cc", most), self.uris("audience", most)
 
     def url(self, key: str) -> str | None:
         """A web address for display or download: a text, an object with ``url`` or ``href``, or a list of them."""
@@ -118,6 +118,9 @@ class Fields:
 
     def text(self, key: str, most: int) -> str:
         """A text, cut at ``most`` characters; ``<key>Map`` stands in for it. Empty if there is none."""
+        whole = self.raw.get(key)
+        if isinstance(whole, str):
+            return whole[:most]
         for value in self.values(key):
             if isinstance(value, str):
                 return value[:most]

@@ -41,6 +41,8 @@ _CLASS = re.compile(r"(?:h|p|u|dt|e)-[A-Za-z0-9_-]{1,40}", re.ASCII)
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}", re.ASCII)
 _TAG_NAME = re.compile(r"(/?)([A-Za-z][A-Za-z0-9]{0,15})(?=[\s/>])", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Paragraphs of plain words, as most posts are: clean as they are written.
+_PLAIN = re.compile(r"(?:<p>(?:[^<>&]++|<br>)*+</p>)++")
 # Over the serialised tree, where every other "<" is escaped or inside the quotes of these attributes.
 _LINK_OR_PICTURE = re.compile(r'<(/?)(a|img)((?: [a-z]++="[^"]*+")*+)>', re.ASCII)
 _ATTRIBUTE = re.compile(r' ([a-z]++)="([^"]*+)"', re.ASCII)
@@ -57,6 +59,8 @@ def clean_html(untrusted: str) -> CleanHtml:
     """Keeps the allowed elements, classes and links of foreign HTML (allow-list as Mastodon's). Never raises."""
     if "<" not in untrusted and "&" not in untrusted and untrusted.isprintable():
         return CleanHtml(html.escape(untrusted, quote=False))
+    if untrusted.isprintable() and _PLAIN.fullmatch(untrusted):
+        return CleanHtml(untrusted)
     text = _SURROGATE.sub("\ufffd", untrusted).replace("\x00", "")
     return CleanHtml(_finish(_CLEANER.clean(_bounded(text))).strip())
 

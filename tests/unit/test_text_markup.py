@@ -235,3 +235,34 @@ def test_links_for_previews_are_neither_mentions_nor_hashtags():
         ' <a href="xmpp:me@a.example">chat</a>'
     )
     assert find_links(clean) == ["https://news.example/?a=1&b=2"]
+
+
+_PIECES = (
+    "<p>",
+    "</p>",
+    "<br>",
+    "<br/>",
+    "<",
+    ">",
+    "&amp;",
+    '"',
+    "'",
+    "a b",
+    " ",
+    "é",
+    "🦜",
+    "\u00a0",
+    "\u200d",
+    "\n",
+    "\x00",
+    "<b>",
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=8))
+def test_paragraphs_of_plain_words_are_what_the_whole_way_would_make_of_them(pieces):
+    inside = "".join(pieces)
+    for written in (f"<p>{inside}</p>", f"<p>{inside}</p><p>words</p>"):
+        # The comment is dropped, but what holds one is not plain.
+        assert clean_html(written) == clean_html(f"<!-- -->{written}")
