@@ -147,9 +147,7 @@ ON CONFLICT (account, thread) DO NOTHING"""
 _DISTRIBUTED = ("public", "unlisted")
 
 
-async def put_status(
-    tx: Tx, status: Status, addressed: Sequence[Addressed] = (), *, is_awaited: bool = True
-) -> bool:
+async def put_status(tx: Tx, status: Status, addressed: Sequence[Addressed] = (), *, is_awaited: bool = True) -> bool:
     """Inserts, and counts it with its author, its parent, what it boosts and what it quotes.
 
     Replies that came before it find their parent (``is_awaited=False``: there are none). False, and nothing changed, when its URI is there already, or another
