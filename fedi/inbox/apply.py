@@ -14,6 +14,7 @@ from fedi.inbox.posts import NewPost, rows_of
 from fedi.inbox.world import World
 from fedi.ledger.slots import mark_gone, mark_ready
 from fedi.model.accounts import Account
+from fedi.model.notifications import NotificationKind
 from fedi.model.statuses import Status
 from fedi.remote.resolve import ResolvedActor
 from fedi.store import (
@@ -341,18 +342,25 @@ async def _follow_instead(world: World, follower: Account, old: Account, new: Ac
         await _send(world, follower, old, "Undo", undo)
     if already is None and not await _is_between_them(world.tx, follower, new):
         uri = _activity_uri(world, follower)
+        at_once = new.local and not new.locked  # among ourselves nobody is asked by mail
         await relations.put_follow(
             world.tx,
             follower=follower.id,
             target=new.id,
-            state="requested",
+            state="accepted" if at_once else "requested",
             uri=uri,
             now_ms=world.now_ms,
             reblogs=before.reblogs if before else True,
             notify=before.notify if before else False,
             languages=before.languages if before else None,
         )
-        await _send(world, follower, new, "Follow", render_follow(uri=uri, actor=follower.uri, target=new.uri))
+        if new.local:
+            kind: NotificationKind = "follow" if at_once else "follow_request"
+            await notifications.put_notification(
+                world.tx, account=new.id, kind=kind, actor=follower.id, now_ms=world.now_ms
+            )  # fmt: skip
+        else:
+            await _send(world, follower, new, "Follow", render_follow(uri=uri, actor=follower.uri, target=new.uri))
 
 
 async def _is_between_them(tx: Tx, one: Account, other: Account) -> bool:

@@ -200,3 +200,34 @@ async def test_local_followers_follow_an_account_that_moved(node, peer, moved):
     assert [(one["type"], one["actor"]) for one in sent] == [("Follow", lena.uri), ("Undo", lena.uri)]
     assert sent[0]["object"] == fresh.id and sent[1]["object"]["object"] == alice.id
     assert await node.value("SELECT moved_to FROM account WHERE uri = :uri", uri=alice.id) == fresh.id
+
+
+@pytest.mark.parametrize(("locked", "state"), [(False, "accepted"), (True, "requested")])
+async def test_local_followers_follow_an_account_that_moved_to_us(node, peer, locked, state):
+    lena, mia = await node.add_person("lena"), await node.add_person("mia")
+    alice = peer.add_actor("alice")
+    from fedi.store import relations
+
+    await receive(node, peer, alice, peer.note(alice))
+    account = await node.value("SELECT id FROM account WHERE uri = :uri", uri=alice.id)
+
+    async def prepare(tx):
+        await relations.put_follow(tx, follower=lena.id, target=account, state="accepted", uri=None, now_ms=1)
+        await tx.run(
+            "UPDATE account SET also_known_as = :aliases, locked = :locked WHERE id = :id",
+            aliases=json.dumps([alice.id]),
+            locked=int(locked),
+            id=mia.id,
+        )
+
+    await node.instance.database.write("test", prepare)
+    move = peer.activity("Move", alice, alice.id, target=mia.uri)
+    assert (await peer.post(node.inbox, move, alice))[0] == 202
+    await node.settle()
+    assert await node.rows("SELECT a.uri, f.state FROM follow f JOIN account a ON a.id = f.target") == [
+        (mia.uri, state)
+    ]
+    kinds = await node.rows("SELECT kind FROM notification WHERE account = :id", id=mia.id)
+    assert kinds == [("follow_request" if locked else "follow",)]
+    sent = [json.loads(row[0])["type"] for row in await node.rows("SELECT body FROM outgoing")]
+    assert sent == ["Undo"]
