@@ -2,10 +2,12 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+LONGEST_ADDRESS = 100  # with brackets, zone and port
 NOWHERE = "0.0.0.0"  # noqa: S104 - a name for peers without an address (a local socket), nothing binds to it
 
 
@@ -31,6 +33,7 @@ def find_client_address(peer: str | None, forwarded_for: Sequence[str], proxies:
     return str(address)
 
 
+@lru_cache(maxsize=1024)
 def limit_key(address: str) -> str:
     """What is counted: an IPv4 address, or the /64 that one IPv6 customer has at the least."""
     found = _parse(address)
@@ -40,6 +43,11 @@ def limit_key(address: str) -> str:
 
 
 def _parse(text: str) -> IPAddress | None:
+    return _parse_short(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)  # a connection asks many times, and a proxy for everybody
+def _parse_short(text: str) -> IPAddress | None:
     bare = text.partition("%")[0].strip("[]") if not text.startswith("[") else text[1:].partition("]")[0]
     try:
         address = ipaddress.ip_address(bare)

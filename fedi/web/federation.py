@@ -75,6 +75,22 @@ async def read_signed(request: Request) -> SignedRequest:
         raise PeerFault("not-activitypub", "Only ActivityPub documents are taken here.", status=415)
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
+    if request.content.is_eof():  # most come in one piece with their head
+        body = request.content.read_nowait()
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    else:
+        body = await _read_body(request)
+    return SignedRequest(
+        method=request.method,
+        raw_path=request.raw_path,
+        headers=request.headers.items(),
+        body=body,
+        origin=request.app[URIS].origin,
+    )
+
+
+async def _read_body(request: Request) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
@@ -84,13 +100,7 @@ async def read_signed(request: Request) -> SignedRequest:
                     raise _too_large()
     except TimeoutError:
         raise PeerFault("too-slow", _("The request cannot be read."), status=408) from None
-    return SignedRequest(
-        method=request.method,
-        raw_path=request.raw_path,
-        headers=request.headers.items(),
-        body=bytes(body),
-        origin=request.app[URIS].origin,
-    )
+    return bytes(body)
 
 
 def _too_large() -> PeerFault:
