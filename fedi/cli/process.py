@@ -14,7 +14,6 @@ import structlog
 from aiohttp import web
 
 from fedi.app import build_web, open_instance
-from fedi.auth.enrol import enrol_instance
 from fedi.cli.control import Refused, control_server
 from fedi.cli.logs import set_up_logs
 from fedi.cli.operations import OPERATIONS
@@ -50,7 +49,7 @@ async def init_instance(folder: Path, *, domain: str, handle_domain: str | None,
     try:
         config = load_config(path, {})
         async with open_instance(config) as instance:
-            actor = await enrol_instance(instance.database, uris=instance.uris, ids=instance.ids, clock=instance.clock)
+            actor = instance.actor
     except BaseException:
         path.unlink()  # what was written cannot be run; the next init starts afresh
         raise
@@ -97,10 +96,15 @@ def _faster_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told(*_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    # Not the loop's own handlers: those end with it, and a second signal would then kill a server that is leaving.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, told)
     async with open_instance(config) as instance:
-        await enrol_instance(instance.database, uris=instance.uris, ids=instance.ids, clock=instance.clock)
         runner = front.Runner(
             build_web(instance), access_log=None, handle_signals=False, shutdown_timeout=STOP_WITHIN_S
         )
