@@ -277,6 +277,37 @@ async def test_a_job_whose_time_comes_is_found_although_the_server_is_never_idle
     await runner.stop()
 
 
+async def test_more_is_looked_for_only_where_a_claim_may_have_left_something(db, clock):
+    looks, turns = 0, asyncio.Semaphore(0)
+
+    class Watched:
+        engine = db.engine
+
+        async def write(self, why, unit):
+            nonlocal looks
+            looks += why == "claim jobs"
+            return await db.write(why, unit)
+
+    async def handle(_job):
+        await turns.acquire()
+        return DONE
+
+    lanes = [f"host{n}" for n in range(9)] + ["busy"] * 20
+    for lane in lanes:
+        await enqueue(db, "deliver", now_ms=clock.ms(), lane=lane)
+    runner = JobRunner(db=Watched(), clock=clock, handlers={"deliver": handle}, poll_s=3600)
+    runner.start()
+    async with asyncio.timeout(10):
+        for ended in range(len(lanes)):
+            while len(await listed(db)) > len(lanes) - ended:
+                await asyncio.sleep(0)
+            turns.release()
+        while await listed(db):
+            await asyncio.sleep(0)
+    await runner.stop()
+    assert looks <= 3  # at first, by the clock, and when the busy lane was half empty
+
+
 async def test_two_processes_share_the_queue_without_tearing_a_key_apart(db, clock):
     for n in range(6):
         await enqueue(db, "inbox", {"n": n}, now_ms=clock.ms(), ordering="k")
